@@ -1,0 +1,43 @@
+"""Lazy exports: the module ``__getattr__`` and ``__dir__`` of a front door that loads a name when it is first asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+from importlib import import_module
+
+__all__ = ("lazy_exports",)
+
+
+def lazy_exports(
+    package: str,
+    names: Mapping[str, str],
+    submodules: Collection[str] = (),
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Make the lazy half of a package's front door.
+
+    :param package: the importing package's ``__name__``
+    :param names: each exported name and the module of the package that defines it, ``"spec.cache"`` or ``"spec.cache:other_name"``
+    :param submodules: modules of the package that are reachable as attributes without an import
+    :return: the functions to bind as ``__getattr__`` and ``__dir__``
+    """
+
+    def __getattr__(name: str) -> object:
+        place = names.get(name)
+        if place is not None:
+            module, _, attribute = place.partition(":")
+            value: object = getattr(import_module(f"{package}.{module}"), attribute or name)
+        elif name in submodules:
+            value = import_module(f"{package}.{name}")
+        else:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
+        # Later uses find it in the module's own dictionary and do not come here again.
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *names, *submodules})
+
+    return __getattr__, __dir__

@@ -1,0 +1,43 @@
+"""Port: how a call made inside a task reaches the engine. The worker sets it; outside a task there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import Protocol
+
+from localflyte.spec.invocation import Invocation
+from localflyte.spec.packed import Packed
+
+__all__ = ("Port", "current_port", "set_port")
+
+
+class Port(Protocol):
+    """Both `call` forms raise the error classes of `localflyte.errors` when the call did not succeed."""
+
+    def call(self, invocation: Invocation) -> Sequence[Packed]:
+        """Run a nested call and block this thread until its outputs are there."""
+
+    async def acall(self, invocation: Invocation) -> Sequence[Packed]:
+        """Run a nested call; cancelling the await ends the child's process."""
+
+    def run(self, invocation: Invocation, options: Mapping[str, Any]) -> str:
+        """Start an independent run (``flyte.run`` inside a task) and wait for its end. Returns its name."""
+
+    def tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Send a one-way note to the engine: a trace, a report, a log record."""
+
+
+_port: Port | None = None
+
+
+def set_port(port: Port | None) -> None:
+    """Install the port of this process."""
+    global _port  # noqa: PLW0603 - one process serves one task; this is its only door
+    _port = port
+
+
+def current_port() -> Port | None:
+    """:return: the port, or ``None`` where no task is running"""
+    return _port

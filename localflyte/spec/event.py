@@ -1,0 +1,35 @@
+"""Event: one thing that happened in a run. Sinks (console, journal, page) read events and nothing else.
+
+Order is a contract, per action: queued < started < ended < stored < finished; a hit has no attempt.
+
+kind               data
+run.started        task, name, pid, file
+action.queued      task, short_name, parent, group
+action.hit         key
+attempt.started    attempt, pid
+attempt.ended      attempt, status, seconds, error {code, message}
+action.retrying    attempt, delay
+action.stored      key
+action.finished    status, cached, attempts, seconds, error {kind, code, message, traceback}
+action.report      path
+log                attempt, stream ("stdout" | "stderr"), text
+notice             text: said once, to the person
+run.finished       status, seconds, error
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from typing import NamedTuple
+
+__all__ = ("Event",)
+
+
+class Event(NamedTuple):
+    kind: str
+    run: str
+    action: str
+    at: float
+    """Seconds since the epoch, for people; durations are measured on the monotonic clock."""
+    data: Mapping[str, Any]
