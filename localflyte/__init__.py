@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from localflyte._lazy import DOORS
 from localflyte._lazy import lazy_exports
 
 __all__ = (
@@ -255,30 +256,7 @@ else:
             "with_runcontext": "running",
             "with_servecontext": "cluster",
         },
-        submodules=(
-            "ai",
-            "app",
-            "artifacts",
-            "cli",
-            "clustered",
-            "config",
-            "connectors",
-            "durable",
-            "errors",
-            "extend",
-            "extras",
-            "git",
-            "io",
-            "models",
-            "notify",
-            "prefetch",
-            "remote",
-            "report",
-            "sandbox",
-            "storage",
-            "syncify",
-            "types",
-        ),
+        submodules=DOORS,
     )
 
 

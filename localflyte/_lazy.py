@@ -1,4 +1,4 @@
-"""Lazy exports: the module ``__getattr__`` and ``__dir__`` of a front door that loads a name when it is first asked for."""
+"""Lazy exports: the list of localflyte's public modules, and the ``__getattr__`` of a front door that loads a name when it is asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,33 @@ from collections.abc import Collection
 from collections.abc import Mapping
 from importlib import import_module
 
-__all__ = ("lazy_exports",)
+__all__ = ("DOORS", "lazy_exports")
+
+#: The public modules, under the names that flyte gives them.
+DOORS = (
+    "ai",
+    "app",
+    "artifacts",
+    "cli",
+    "clustered",
+    "config",
+    "connectors",
+    "durable",
+    "errors",
+    "extend",
+    "extras",
+    "git",
+    "io",
+    "models",
+    "notify",
+    "prefetch",
+    "remote",
+    "report",
+    "sandbox",
+    "storage",
+    "syncify",
+    "types",
+)
 
 
 def lazy_exports(
