@@ -1,0 +1,26 @@
+"""The program a fork server is: `python -P localflyte/worker/__main__.py FD`, where FD is its control socket."""
+
+from __future__ import annotations
+
+import os
+import sys
+from _socket import AF_UNIX
+from _socket import SOCK_STREAM
+from _socket import socket
+
+__all__ = ("main",)
+
+
+def main() -> None:
+    """Take the descriptor from the command line and serve on it until the engine is gone."""
+    from localflyte.worker.forkserver import ForkServer
+
+    ForkServer(socket(AF_UNIX, SOCK_STREAM, 0, int(sys.argv[1]))).run()
+
+
+if __name__ == "__main__":
+    # Found by path, so that it runs wherever the package lies: a checkout, a zip of site-packages, a mount in a container.
+    home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    if home not in sys.path:
+        sys.path.append(home)
+    main()

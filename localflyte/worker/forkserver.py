@@ -1,0 +1,226 @@
+"""Fork server: a single-threaded interpreter that has the user's code loaded and forks one child per attempt.
+
+    engine ---- control socket ----> fork server ---- fork ----> child (idle) ... request ... reply, exit
+       \\_____________________ link socket, stdout and stderr pipes ______________________/
+
+It never runs a task and never reads a value. It is the parent, so it alone may signal its children: a process that it
+has not reaped yet keeps its number, so a signal can never reach a stranger. When the engine's end of the control
+socket closes, however that came about, it ends every child with its whole group and then itself.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import sys
+from _socket import AF_UNIX
+from _socket import SCM_RIGHTS
+from _socket import SOCK_STREAM
+from _socket import SOL_SOCKET
+from _socket import socket
+from _socket import socketpair
+from contextlib import suppress
+from typing import Any
+from typing import NoReturn
+
+from localflyte.wire.frames import FrameReader
+from localflyte.wire.frames import pack_frame
+from localflyte.worker.confine import become_subreaper
+from localflyte.worker.confine import die_with_parent
+from localflyte.worker.confine import prepare
+from localflyte.worker.loading import load_module
+from localflyte.worker.serve import serve
+
+__all__ = ("ForkServer",)
+
+LINK_FD = 200  # tasks print to, close and write into low descriptors; nobody writes into this one by accident
+
+
+class ForkServer:
+    def __init__(self, control: socket) -> None:
+        self._control = control
+        self._reader = FrameReader()
+        self._children: set[int] = set()
+        self._frozen = False
+        self._wake, self._alarm = socketpair(AF_UNIX, SOCK_STREAM)
+
+    def run(self) -> NoReturn:
+        """Serve until the engine is gone."""
+        prepare()
+        become_subreaper()
+        for end in (self._wake, self._alarm):
+            end.setblocking(False)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._alarm.fileno(), warn_on_full_buffer=False)
+        gc.disable()  # nothing here makes cycles, and a collection would unshare every page with every child
+        self._send("hello", {"python": sys.version, "pid": os.getpid()})
+        poll = select.poll()
+        control = self._control.fileno()
+        poll.register(control, select.POLLIN)
+        poll.register(self._wake.fileno(), select.POLLIN)
+        while True:
+            for fd, _ in poll.poll():
+                if fd == control:
+                    self._receive()
+                else:
+                    with suppress(BlockingIOError):
+                        self._wake.recv(4096)
+            self._reap()
+
+    def _receive(self) -> None:
+        try:
+            data = self._control.recv(1 << 16)
+        except OSError:
+            data = b""
+        if not data:
+            self._end()
+        for message in self._reader.feed(data):
+            match message:
+                case ["setup", setup]:
+                    self._set_up(setup)
+                case ["load", module, file]:
+                    self._load(module, file)
+                case ["fork", count]:
+                    for _ in range(count):
+                        self._fork()
+                case ["kill", pid, number]:
+                    self._kill(pid, number)
+
+    def _set_up(self, setup: dict[str, Any]) -> None:
+        os.umask(setup["umask"])
+        with suppress(OSError):  # a folder that is gone meanwhile: the task's own error will say it better
+            os.chdir(setup["cwd"])
+        sys.argv[:] = setup["argv"]
+        # Our own modules are loaded by now, so a user's `types.py` cannot shadow what we need.
+        sys.path[:] = setup["sys_path"]
+        if setup["alias"]:
+            from localflyte.bridges.flyte import install
+
+            install()
+
+    def _load(self, module: str, file: str) -> None:
+        """Import the user's module before forking. What it raises is raised again, and reported, in the attempt."""
+        problem = ""
+        try:
+            load_module(module, file)
+        except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit included
+            problem = f"{type(error).__name__}: {error}"
+        sys.stdout.flush()
+        sys.stderr.flush()
+        threads = _thread_count()
+        if not problem and threads > 1:
+            problem = f"threads: importing {module} starts {threads - 1} thread(s)"
+        if not problem:
+            _warm_up()
+        self._send("loaded", module, problem)
+
+    def _fork(self) -> None:
+        if not self._frozen:
+            gc.collect()
+            gc.freeze()
+            self._frozen = True
+        ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
+        out_read, out_write = os.pipe()
+        err_read, err_write = os.pipe()
+        server = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            for fd in (out_read, out_write, err_read, err_write):
+                os.close(fd)
+            self._send("unforked", f"{type(error).__name__}: {error}")
+            return
+        if pid == 0:
+            os.setsid()
+            die_with_parent(server)
+            self._become_child(theirs, out_write, err_write, (ours, out_read, err_read))
+        self._children.add(pid)
+        fds = [ours.fileno(), out_read, err_read]
+        self._control.sendmsg([pack_frame(("child", pid))], [(SOL_SOCKET, SCM_RIGHTS, b"".join(fd.to_bytes(4, sys.byteorder) for fd in fds))])
+        for fd in (out_read, out_write, err_read, err_write):
+            os.close(fd)
+        ours.close()
+        theirs.close()
+
+    def _become_child(self, link: socket, out: int, err: int, others: tuple[Any, ...]) -> NoReturn:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((null, 0), (out, 1), (err, 2)):
+            os.dup2(source, target)
+            os.close(source)
+        os.dup2(link.fileno(), LINK_FD, inheritable=False)
+        ours, *reads = others
+        for sock in (link, ours, self._control, self._wake, self._alarm):
+            sock.close()
+        for fd in reads:
+            os.close(fd)
+        gc.enable()
+        serve(socket(AF_UNIX, SOCK_STREAM, 0, LINK_FD))
+
+    def _reap(self) -> None:
+        """Report every child that ended, after ending what it left behind."""
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            pid = ended.si_pid
+            ours = pid in self._children
+            if ours:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)  # the zombie still holds the number, so the group is really its
+            _, status, usage = os.wait4(pid, 0)
+            if ours:
+                self._children.discard(pid)
+                self._send("exit", pid, status, [usage.ru_utime, usage.ru_stime])
+
+    def _kill(self, pid: int, number: int) -> None:
+        if pid in self._children:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, number)
+
+    def _end(self) -> NoReturn:
+        for pid in self._children:
+            self._kill(pid, signal.SIGKILL)
+        for pid in _adopted():
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        os._exit(0)
+
+    def _send(self, *message: Any) -> None:
+        try:
+            self._control.sendall(pack_frame(message))
+        except OSError:
+            self._end()
+
+
+def _warm_up() -> None:
+    """Import once, here, what every child of this code would otherwise import for itself."""
+    from localflyte.api import registry
+
+    if any(task.is_async for task in registry.tasks()):
+        import asyncio  # noqa: F401
+
+
+def _thread_count() -> int:
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        threading = sys.modules.get("threading")
+        return threading.active_count() if threading is not None else 1
+
+
+def _adopted() -> list[int]:
+    """:return: our direct children, the orphans we adopted included, as the kernel lists them"""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []

@@ -1,0 +1,284 @@
+"""Link: a child's end of its socket to the engine. It multiplexes the calls a task makes, from its loop and from its threads.
+
+Whoever waits reads. A blocking call becomes the leader, reads frames and hands each to the call it belongs to; other
+blocking calls sleep until theirs is done or the lead is passed to them. Where an event loop runs, the loop reads
+whenever there is no leader. No thread is ever started for it: a thread per child would cost more than the call.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from _thread import get_ident
+from collections import deque
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from localflyte.errors import from_info
+from localflyte.spec.inline import breach
+from localflyte.spec.invocation import Invocation
+from localflyte.spec.packed import Packed
+from localflyte.spec.plan import Plan
+from localflyte.wire.frames import FrameReader
+from localflyte.wire.frames import pack_frame
+from localflyte.wire.messages import error_from_wire
+from localflyte.wire.messages import outputs_from_wire
+from localflyte.wire.messages import plan_to_wire
+
+__all__ = ("EngineGoneError", "Link")
+
+RECEIVE_BYTES = 1 << 18
+WINDOW = 1000  # calls in flight; the rest wait here, so that a fan-out of a million costs its caller, not the engine
+
+
+class EngineGoneError(BaseException):
+    """Raised when the engine closed the link: nobody waits for this task any more, so it must end."""
+
+
+class _Waiter:
+    __slots__ = ("done", "future", "ident", "lock", "loop", "message")
+
+    def __init__(self, future: Any = None, loop: Any = None) -> None:
+        self.message: list[Any] | None = None
+        self.done = False
+        self.future = future
+        self.loop = loop
+        self.ident = get_ident()
+        self.lock = None
+        if future is None:
+            self.lock = allocate_lock()
+            self.lock.acquire()
+
+    def finish(self, message: list[Any] | None) -> None:
+        self.message = message
+        self.done = True
+        if self.lock is not None:
+            if self.lock.locked():
+                self.lock.release()
+        elif self.ident == get_ident():
+            _resolve(self.future)
+        elif not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(_resolve, self.future)
+
+
+def _resolve(future: Any) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class Link:
+    def __init__(self, sock: Any, window: int = WINDOW) -> None:
+        self._sock = sock
+        self._reader = FrameReader()
+        self._state = allocate_lock()
+        self._sending = allocate_lock()
+        self._reading = allocate_lock()
+        self._leading = False
+        self._waiters: dict[int, _Waiter] = {}
+        self._outbox: deque[tuple[int, bytes]] = deque()
+        self._window = window
+        self._in_flight = 0
+        self._calls = 0
+        self._plans: dict[int, tuple[int, Plan]] = {}
+        self._loops: list[Any] = []
+        self._inbox: deque[list[Any]] = deque()
+        self._gone = False
+
+    # -- one-way ------------------------------------------------------------------------------------------------
+
+    def send(self, *message: Any) -> None:
+        """Send one message.
+
+        :raises EngineGoneError: if the engine is no longer there
+        """
+        self._send_bytes(pack_frame(message))
+
+    def tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Send a one-way note to the engine."""
+        self.send("tell", kind, dict(data))
+
+    def receive_request(self) -> dict[str, Any] | None:
+        """Block until the first message is there.
+
+        :return: the request, or ``None`` when the engine let this child go unused
+        """
+        while not self._inbox:
+            if not self._pump(blocking=True):
+                return None
+        kind, request = self._inbox.popleft()
+        return request if kind == "request" else None
+
+    # -- calls --------------------------------------------------------------------------------------------------
+
+    def call(self, invocation: Invocation) -> Sequence[Packed]:
+        """Run a nested call and block this thread; other threads and loops of this task go on."""
+        waiter = _Waiter()
+        self._submit("call", invocation, waiter)
+        return _outputs(self._wait(waiter))
+
+    async def acall(self, invocation: Invocation) -> Sequence[Packed]:
+        """Run a nested call; when the await is cancelled the child process is ended."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        self._attach(loop)
+        waiter = _Waiter(loop.create_future(), loop)
+        number = self._submit("call", invocation, waiter)
+        try:
+            await waiter.future
+        except asyncio.CancelledError:
+            self._cancel(number)
+            raise
+        return _outputs(waiter.message)
+
+    def run(self, invocation: Invocation, options: Mapping[str, Any]) -> Any:
+        """Start an independent run and block until it ended.
+
+        :return: its outputs and what the engine says of it: name and folder
+        """
+        waiter = _Waiter()
+        self._submit("run", invocation, waiter, dict(options))
+        message = self._wait(waiter)
+        return _outputs(message), message[4]
+
+    def _submit(self, kind: str, invocation: Invocation, waiter: _Waiter, *more: Any) -> int:
+        plan = invocation.plan
+        problem = breach(plan.task.name, "inputs", invocation.inputs.items(), plan.max_inline_io_bytes)
+        if problem is not None:
+            raise from_info(problem)
+        with self._state:
+            if self._gone:
+                raise EngineGoneError
+            self._calls += 1
+            number = self._calls
+            self._waiters[number] = waiter
+            frame = b""
+            known = self._plans.get(id(plan))
+            if known is None:
+                known = (len(self._plans) + 1, plan)
+                self._plans[id(plan)] = known
+                frame = pack_frame(("plan", known[0], plan_to_wire(plan)))
+            frame += pack_frame((kind, number, known[0], dict(invocation.inputs), invocation.group, dict(invocation.custom_context), *more))
+            if self._in_flight >= self._window:
+                self._outbox.append((number, frame))
+                return number
+            self._in_flight += 1
+        self._send_bytes(frame)
+        return number
+
+    def _cancel(self, number: int) -> None:
+        with self._state:
+            if self._waiters.pop(number, None) is None:
+                return
+            for index, (waiting, _) in enumerate(self._outbox):
+                if waiting == number:
+                    del self._outbox[index]
+                    return
+        self.send("cancel", number)
+        self._next_out()
+
+    def _next_out(self) -> None:
+        with self._state:
+            self._in_flight -= 1
+            if not self._outbox or self._in_flight >= self._window:
+                return
+            self._in_flight += 1
+            _, frame = self._outbox.popleft()
+        self._send_bytes(frame)
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def _attach(self, loop: Any) -> None:
+        if loop not in self._loops:
+            self._loops.append(loop)
+            loop.add_reader(self._sock.fileno(), self._on_readable)
+
+    def _on_readable(self) -> None:
+        if not self._leading:
+            self._pump(blocking=False)
+        # else a blocking call reads, and will hand this loop what belongs to it
+
+    def _wait(self, waiter: _Waiter) -> list[Any]:
+        while not waiter.done:
+            with self._state:
+                lead = not self._leading
+                if lead:
+                    self._leading = True
+            if not lead:
+                assert waiter.lock is not None
+                waiter.lock.acquire()  # done, or asked to lead
+                continue
+            try:
+                while not waiter.done and self._pump(blocking=True):
+                    pass
+            finally:
+                self._pass_lead()
+        if waiter.message is None:
+            raise EngineGoneError
+        return waiter.message
+
+    def _pass_lead(self) -> None:
+        with self._state:
+            self._leading = False
+            for other in self._waiters.values():
+                if other.lock is not None and not other.done and other.lock.locked():
+                    other.lock.release()
+                    return
+
+    def _pump(self, *, blocking: bool) -> bool:
+        """Read once and hand out what is complete. False when the engine is gone."""
+        if not self._reading.acquire(blocking):
+            return True
+        try:
+            data = self._sock.recv(RECEIVE_BYTES, 0 if blocking else 0x40)  # MSG_DONTWAIT
+        except BlockingIOError:
+            return True
+        except OSError:
+            data = b""
+        else:
+            messages = list(self._reader.feed(data))
+        finally:
+            self._reading.release()
+        if not data:
+            self._engine_is_gone()
+            return False
+        for message in messages:
+            self._dispatch(message)
+        return True
+
+    def _dispatch(self, message: list[Any]) -> None:
+        if message[0] != "result":
+            self._inbox.append(message)
+            return
+        with self._state:
+            waiter = self._waiters.pop(message[1], None)
+        if waiter is not None:  # else it was cancelled meanwhile, and its place in the window is given back already
+            waiter.finish(message)
+            self._next_out()
+
+    def _engine_is_gone(self) -> None:
+        with self._state:
+            self._gone = True
+            waiters = list(self._waiters.values())
+            self._waiters.clear()
+        for loop in self._loops:
+            if not loop.is_closed() and loop.is_running():
+                loop.call_soon_threadsafe(loop.remove_reader, self._sock.fileno())
+        for waiter in waiters:
+            waiter.finish(None)
+
+    def _send_bytes(self, frame: bytes) -> None:
+        with self._sending:
+            try:
+                self._sock.sendall(frame)
+            except OSError as error:
+                raise EngineGoneError from error
+
+
+def _outputs(message: list[Any] | None) -> tuple[Packed, ...]:
+    if message is None:
+        raise EngineGoneError
+    _, _, ok, payload, *_ = message
+    if ok:
+        return outputs_from_wire(payload)
+    raise from_info(error_from_wire(payload))

@@ -1,0 +1,36 @@
+"""Traces: a traceback as text, without the frames that are ours."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ("user_traceback",)
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_CAP = 1 << 16
+
+
+def user_traceback(error: BaseException) -> str:
+    """:return: the traceback as Python prints it, the user's frames only, at most 64 KiB; never raises"""
+    try:
+        from traceback import TracebackException
+
+        trace = TracebackException(type(error), error, error.__traceback__, compact=True)
+        _strip(trace, 0)
+        text = "".join(trace.format())
+    except BaseException as problem:  # noqa: BLE001 - an exception whose __str__ raises, exits, or loops
+        text = f"{type(error).__name__}: its text could not be made ({type(problem).__name__})\n"
+    return text if len(text) <= _CAP else text[: _CAP // 2] + "\n... cut ...\n" + text[-_CAP // 2 :]
+
+
+def _strip(trace: object, depth: int) -> None:
+    if trace is None or depth > 20:
+        return
+    stack = trace.stack  # type: ignore[attr-defined]
+    kept = [frame for frame in stack if not frame.filename.startswith(_OURS) and not frame.filename.startswith("<frozen")]
+    if kept or depth:
+        stack[:] = kept
+    for related in (trace.__cause__, trace.__context__, *(getattr(trace, "exceptions", None) or ())):
+        _strip(related, depth + 1)
+
+
