@@ -1,0 +1,62 @@
+"""This file turns a path that a person typed into a File, Dir or DataFrame."""
+
+from __future__ import annotations
+
+import os
+import typing
+from difflib import get_close_matches
+from typing import Any
+
+from localflyte.cli.annotations import bare_annotation
+
+__all__ = ("reference_from", "reference_kind")
+
+_KINDS = ("File", "Dir", "DataFrame")
+
+
+def reference_kind(annotation: Any) -> str:
+    """:return: ``"File"``, ``"Dir"`` or ``"DataFrame"`` if the annotation is that class of ours, else an empty text"""
+    annotation = bare_annotation(annotation)
+    cls = typing.get_origin(annotation) or annotation
+    # By name: the modules that define them are not loaded for a task that has no such input.
+    for base in getattr(cls, "__mro__", ()):
+        if base.__module__.startswith("localflyte.") and base.__name__ in _KINDS:
+            return str(base.__name__)
+    return ""
+
+
+def reference_from(text: str, annotation: Any) -> Any:
+    """Make the reference to a path or URL.
+
+    :param text: a path, which is made absolute and must exist, or a URL, which is taken as it is
+    :param annotation: the File, Dir or DataFrame class to make
+    :raises ValueError: if nothing is there, or a folder where a file is expected, or the other way round
+    """
+    annotation = bare_annotation(annotation)
+    kind = reference_kind(annotation)
+    path = text.removeprefix("file://")
+    if "://" not in path:
+        path = os.path.abspath(os.path.expanduser(path))
+        _check(path, text, kind)
+    cls = typing.get_origin(annotation) or annotation
+    if kind == "DataFrame":
+        return cls.from_existing_remote(path, format="csv" if path.endswith(".csv") else "parquet")
+    return cls(path=path)
+
+
+def _check(path: str, text: str, kind: str) -> None:
+    if not os.path.exists(path):
+        raise ValueError(f"there is no {'folder' if kind == 'Dir' else 'file'} {text!r}{_nearest(path)}")
+    if kind == "File" and os.path.isdir(path):
+        raise ValueError(f"{text!r} is a folder; this input takes a file")
+    if kind == "Dir" and not os.path.isdir(path):
+        raise ValueError(f"{text!r} is a file; this input takes a folder")
+
+
+def _nearest(path: str) -> str:
+    folder, name = os.path.split(path)
+    try:
+        close = get_close_matches(name, os.listdir(folder), n=1)
+    except OSError:
+        return f" (nor a folder {folder!r})"
+    return f"; did you mean {close[0]!r}?" if close else f" (looked in {folder})"
