@@ -22,7 +22,7 @@ RuntimeError
          |                                    ImageBuildError, OnlyAsyncIOSupportedError, ParameterMaterializationError,
          |                                    RemoteTaskNotFoundError, RemoteTaskUsageError, ConditionTimedoutError,
          |                                    ConditionAlreadyExistsError, ConditionFailedError, ConditionNotFoundError
-         +- ours:                             ClusterOnlyError, TaskNotFoundError, ConfigurationError
+         +- ours:                             ClusterOnlyError, TaskNotFoundError, ConfigurationError, RunNotFoundError
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ __all__ = (
     "RemoteTaskUsageError",
     "RestrictedTypeError",
     "RetriesExhaustedError",
+    "RunNotFoundError",
     "RuntimeDataValidationError",
     "RuntimeSystemError",
     "RuntimeUnknownError",
@@ -327,6 +328,10 @@ class ConditionNotFoundError(_MessageError, code="ConditionNotFoundError"):
 
 class ConfigurationError(_MessageError, code="ConfigurationError"):
     """Raised when a setting of localflyte itself cannot be used."""
+
+
+class RunNotFoundError(_MessageError, code="RunNotFoundError"):
+    """Raised when no run, or more than one, has the name that was given."""
 
 
 class ClusterOnlyError(RuntimeUserError):
