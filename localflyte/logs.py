@@ -1,0 +1,124 @@
+"""flyte.logger and flyte.system_logger: the loggers of tasks and of localflyte, made when one of them is first used.
+
+They write to standard error, which in a task is captured with everything else that the attempt prints. Neither propagates,
+and the loggers of other libraries stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+
+__all__ = ("configure", "logger", "say_once", "system_logger")
+
+_said: set[str] = set()
+
+
+def configure(
+    *, level: int | None = None, user_level: int | None = None, log_format: str | None = None, reset_root_logger: bool = False
+) -> None:
+    """Set what ``flyte.init`` was asked for; what is None stays as it is.
+
+    :param level: the level of `system_logger`
+    :param user_level: the level of `logger`
+    :param log_format: ``"console"`` or ``"json"``
+    :param reset_root_logger: let the root logger write in the same way, in place of its own handlers
+    """
+    if level is not None:
+        system_logger.setLevel(level)
+    if user_level is not None:
+        logger.setLevel(user_level)
+    if log_format is not None:
+        for each in (logger, system_logger):
+            for handler in each.handlers:
+                handler.setFormatter(_formatter(log_format))
+    if reset_root_logger:
+        logging.getLogger().handlers[:] = [_handler(log_format or _format_from_environment())]
+
+
+def say_once(text: str) -> None:
+    """Tell the person something that is true for the whole process, and not again."""
+    if text not in _said:
+        _said.add(text)
+        system_logger.warning(text)
+
+
+class _StandardError(logging.Handler):
+    """Writes to what is standard error at that moment: a test or a worker may have replaced it since."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except Exception:  # noqa: BLE001 - as in logging itself: a log line must not end the program
+            self.handleError(record)
+
+
+def _add_context(record: logging.LogRecord) -> bool:
+    """Put the run and the action that are under way on a record, under the names that flyte uses."""
+    context = sys.modules.get("localflyte.api.context")  # not loaded: then no task is running here
+    current = context.ctx() if context is not None else None
+    action = getattr(current, "action", None)
+    record.run_name = getattr(action, "run_name", None)
+    record.action_name = getattr(action, "name", None)
+    record.is_flyte_internal = record.name == "flyte"
+    return True
+
+
+class _ConsoleFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        place = f"[{record.run_name}][{record.action_name}] " if getattr(record, "run_name", None) else ""
+        source = "[flyte] " if getattr(record, "is_flyte_internal", False) else ""
+        return f"{place}{source}{record.levelname} {super().format(record)}"
+
+
+class _JSONFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger_name": record.name,
+            "run_name": getattr(record, "run_name", None),
+            "action_name": getattr(record, "action_name", None),
+            "is_flyte_internal": getattr(record, "is_flyte_internal", False),
+        }
+        if record.exc_info:
+            line["exc_info"] = self.formatException(record.exc_info)
+        return json.dumps({key: value for key, value in line.items() if value is not None}, default=str)
+
+
+def _formatter(log_format: str) -> logging.Formatter:
+    return _JSONFormatter() if log_format == "json" else _ConsoleFormatter()
+
+
+def _handler(log_format: str) -> logging.Handler:
+    handler = _StandardError()
+    handler.setFormatter(_formatter(log_format))
+    handler.addFilter(_add_context)
+    return handler
+
+
+def _format_from_environment() -> str:
+    return "json" if os.environ.get("LOG_FORMAT", "").lower() == "json" else "console"
+
+
+def _level(variable: str, default: int) -> int:
+    text = os.environ.get(variable, "").strip()
+    if text.isdigit():
+        return int(text)
+    return logging.getLevelNamesMapping().get(text.upper(), default)
+
+
+def _make(name: str, variable: str, default: int) -> logging.Logger:
+    made = logging.getLogger(name)
+    made.setLevel(_level(variable, default))
+    made.propagate = False
+    made.handlers[:] = [_handler(_format_from_environment())]
+    return made
+
+
+system_logger = _make("flyte", "LOG_LEVEL", logging.WARNING)
+logger = _make("flyte.user", "USER_LOG_LEVEL", logging.INFO)
