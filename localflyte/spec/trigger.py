@@ -1,0 +1,184 @@
+"""Trigger: when a cluster should run a task by itself; here it is recorded and never fires."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from localflyte.spec.documentation import truncate_description
+
+__all__ = ("Cron", "FixedRate", "OnArtifact", "Trigger", "TriggerTime", "TriggeredArtifact")
+
+
+class _Placeholder:
+    """Stands in the inputs of a trigger for what is known only when it fires."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"flyte.{self._name}"
+
+    def __reduce__(self) -> str:
+        return self._name  # there is only one of each: callers compare with `is`
+
+
+TriggerTime: Final = _Placeholder("TriggerTime")
+TriggeredArtifact: Final = _Placeholder("TriggeredArtifact")
+
+
+@dataclass(frozen=True, slots=True)
+class OnArtifact:
+    """Fire when a new version of an artifact appears.
+
+    :param name: the artifact
+    :param version: fire for this version only
+    """
+
+    name: str
+    version: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("OnArtifact requires a non-empty artifact name")
+
+    def __str__(self) -> str:
+        return f"on new version of {self.name}@{self.version}" if self.version else f"on new version of {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """Fire at times of the clock.
+
+    :param expression: minute, hour, day of month, month and day of week, ``"0 9 * * 1"``
+    :param timezone: whose clock, ``"Europe/London"``
+    """
+
+    expression: str
+    timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.expression, str) or not (self.expression.startswith("@") or len(self.expression.split()) == 5):
+            raise ValueError(f'Cron({self.expression!r}) must have five fields, minute hour day month weekday, like "0 9 * * 1"')
+        if not isinstance(self.timezone, str) or len(self.timezone.split()) != 1:
+            raise ValueError(f'Cron.timezone must be the name of a time zone, like "Europe/London", got {self.timezone!r}')
+
+    @property
+    def timezone_expression(self) -> str:
+        """The expression with its time zone, as schedulers write it."""
+        return f"CRON_TZ={self.timezone} {self.expression}"
+
+    def __str__(self) -> str:
+        return self.timezone_expression
+
+
+@dataclass(frozen=True, slots=True)
+class FixedRate:
+    """Fire again and again after so many minutes.
+
+    :param interval_minutes: the minutes between
+    :param start_time: the first time
+    """
+
+    interval_minutes: int
+    start_time: datetime | None = None
+
+    def __post_init__(self) -> None:
+        minutes = self.interval_minutes
+        if isinstance(minutes, bool) or not isinstance(minutes, int) or minutes < 1:
+            raise ValueError(f"FixedRate.interval_minutes must be a whole number of at least 1, got {minutes!r}")
+
+    def __str__(self) -> str:
+        return f"every {self.interval_minutes} minutes"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A schedule or an event, and how to run the task then.
+
+    :param name: its name
+    :param automation: when it fires
+    :param description: at most 255 characters are kept
+    :param auto_activate: whether deploying it makes it fire
+    :param inputs: the inputs of the task; ``flyte.TriggerTime`` and ``flyte.TriggeredArtifact`` stand for what fired it
+    :param max_action_concurrency: how many actions of a run may run at a time; 0 leaves it to the platform
+    :raises ValueError: if the parts do not fit together
+    """
+
+    name: str
+    automation: Cron | FixedRate | OnArtifact
+    description: str = ""
+    auto_activate: bool = True
+    inputs: dict[str, Any] | None = None
+    env_vars: dict[str, str] | None = None
+    interruptible: bool | None = None
+    overwrite_cache: bool = False
+    queue: str | None = None
+    max_action_concurrency: int | None = None
+    labels: Mapping[str, str] | None = None
+    annotations: Mapping[str, str] | None = None
+    notifications: Any = None
+    custom_context: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("Trigger name cannot be empty")
+        if self.automation is None:
+            raise ValueError(f"Trigger {self.name!r}: automation cannot be None; give a flyte.Cron, FixedRate or OnArtifact")
+        self._check_inputs()
+        limit = self.max_action_concurrency
+        if limit is not None and (limit < 0 or limit == 1):
+            raise ValueError(
+                f"Trigger {self.name!r}: max_action_concurrency must be 0 (the platform's default) or at least 2, got {limit}:"
+                " with 1, a parent that waits for its children would never end"
+            )
+        object.__setattr__(self, "description", truncate_description(self.description or ""))
+
+    def _check_inputs(self) -> None:
+        inputs = self.inputs or {}
+        bound = [name for name, value in inputs.items() if value is TriggeredArtifact]
+        on_artifact = isinstance(self.automation, OnArtifact)
+        if len(bound) > 1:
+            raise ValueError(f"Trigger {self.name!r} binds TriggeredArtifact to {', '.join(sorted(bound))}; only one input can receive it")
+        if bound and not on_artifact:
+            raise ValueError(f"Trigger {self.name!r} binds TriggeredArtifact to {bound[0]}, but its automation is not OnArtifact")
+        if on_artifact and any(value is TriggerTime for value in inputs.values()):
+            raise ValueError(f"Trigger {self.name!r} uses TriggerTime, which only Cron and FixedRate have, not OnArtifact")
+
+    @classmethod
+    def minutely(cls, trigger_time_input_key: str | None = None, *, name: str = "minutely", **options: Any) -> Trigger:
+        """Fire every minute; the options are those of `Trigger`.
+
+        :param trigger_time_input_key: the input that receives the time
+        """
+        return cls._every("* * * * *", "every minute", trigger_time_input_key, name, options)
+
+    @classmethod
+    def hourly(cls, trigger_time_input_key: str | None = None, *, name: str = "hourly", **options: Any) -> Trigger:
+        """Fire at the start of every hour."""
+        return cls._every("0 * * * *", "every hour", trigger_time_input_key, name, options)
+
+    @classmethod
+    def daily(cls, trigger_time_input_key: str | None = None, *, name: str = "daily", **options: Any) -> Trigger:
+        """Fire every midnight."""
+        return cls._every("0 0 * * *", "daily at midnight", trigger_time_input_key, name, options)
+
+    @classmethod
+    def weekly(cls, trigger_time_input_key: str | None = None, *, name: str = "weekly", **options: Any) -> Trigger:
+        """Fire when Sunday begins."""
+        return cls._every("0 0 * * 0", "weekly on Sundays at midnight", trigger_time_input_key, name, options)
+
+    @classmethod
+    def monthly(cls, trigger_time_input_key: str | None = None, *, name: str = "monthly", **options: Any) -> Trigger:
+        """Fire when the first day of a month begins."""
+        return cls._every("0 0 1 * *", "monthly on the 1st at midnight", trigger_time_input_key, name, options)
+
+    @classmethod
+    def _every(cls, expression: str, when: str, key: str | None, name: str, options: dict[str, Any]) -> Trigger:
+        inputs = ({key: TriggerTime} if key is not None else {}) | (options.pop("inputs", None) or {})
+        options.setdefault("description", f"A trigger that runs {when}")
+        return cls(name, Cron(expression), inputs=inputs, **options)
