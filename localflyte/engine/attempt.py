@@ -1,0 +1,175 @@
+"""Attempt: one process at work on one call. It listens to the child, starts what the child asks for, and ends what is left."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+from typing import Any
+
+import anyio
+
+from localflyte.engine.verdict import judge
+from localflyte.errors import ProtocolError
+from localflyte.launch.child import Child
+from localflyte.spec.invocation import Invocation
+from localflyte.spec.outcome import Outcome
+from localflyte.wire.messages import inputs_from_wire
+from localflyte.wire.messages import plan_from_wire
+
+if TYPE_CHECKING:
+    from localflyte.engine.admission import Lease
+    from localflyte.engine.call import Call
+    from localflyte.engine.engine import Engine
+    from localflyte.spec.plan import Plan
+
+__all__ = ("Attempt",)
+
+
+class Attempt:
+    def __init__(self, engine: Engine, call: Call, number: int, lease: Lease) -> None:
+        self.call = call
+        self.number = number
+        self._engine = engine
+        self._lease = lease
+        self._plans: dict[int, Plan] = {}
+        self._calls: dict[int, anyio.CancelScope] = {}
+        self._idle = anyio.Event()
+        self._idle.set()
+
+    async def run(self, child: Child) -> Outcome:
+        """Give the child its request and wait for its end, or for ours.
+
+        The lease goes back when the process and all it started are gone, which may be a little after the outcome.
+        """
+        run, action = self.call.run, self.call.action
+        began = time.monotonic()
+        run.emit("attempt.started", action, attempt=self.number, pid=child.pid)
+        child.when_gone(self._lease.release)
+        child.begin(self, self._request())
+        try:
+            await child.settled.wait()
+            outcome = judge(child, self.call.task)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._stop(child)
+                run.emit("attempt.ended", action, attempt=self.number, status="aborted", seconds=time.monotonic() - began)
+            raise
+        if self._calls:
+            with anyio.CancelScope(shield=True):
+                await self._end_calls()
+        error = {"code": outcome.error.code, "message": outcome.error.message} if outcome.error else None
+        seconds = time.monotonic() - began
+        run.emit("attempt.ended", action, attempt=self.number, status=outcome.status.value, seconds=seconds, error=error)
+        return outcome
+
+    def on_message(self, child: Child, message: list[Any]) -> None:
+        """Take what the child asks for while it works."""
+        match message:
+            case ["plan", int(number), row]:
+                self._plans[number] = plan_from_wire(row)
+            case ["call", int(number), int(plan), inputs, str(group), dict(context)]:
+                invocation = self._invocation(plan, inputs, group, context)
+                self._begin(child, number, self._engine.nested(self.call, invocation))
+            case ["run", int(number), int(plan), inputs, str(group), dict(context), dict(options)]:
+                invocation = self._invocation(plan, inputs, group, context)
+                self._begin(child, number, self._engine.spawned(self.call, invocation, options))
+            case ["cancel", int(number)]:
+                scope = self._calls.get(number)
+                if scope is not None:
+                    scope.cancel()
+            case ["tell", str(kind), dict(data)]:
+                self._engine.told(self.call, kind, data)
+            case _:
+                raise ProtocolError(f"unknown message {message[0]!r}")
+
+    def on_output(self, stream: str, data: bytes) -> None:
+        """Pass on what the task prints."""
+        self.call.run.emit("log", self.call.action, attempt=self.number, stream=stream, data=data)
+
+    # -- nested calls -------------------------------------------------------------------------------------------
+
+    def _invocation(self, plan: int, inputs: Any, group: str, context: dict[str, str]) -> Invocation:
+        if plan not in self._plans:
+            raise ProtocolError(f"a call names plan {plan}, which was never sent")
+        return Invocation(plan=self._plans[plan], inputs=inputs_from_wire(inputs), group=group, custom_context=context)
+
+    def _begin(self, child: Child, number: int, work: Any) -> None:
+        if number in self._calls:
+            work.close()
+            raise ProtocolError(f"call {number} was made twice")
+        if not self._calls:
+            self._lease.pause()  # while it waits for others, others may have its cores
+            self._idle = anyio.Event()
+        self._calls[number] = anyio.CancelScope()
+        self.call.run.tasks.start_soon(self._serve, child, number, work, name=number)
+
+    async def _serve(self, child: Child, number: int, work: Any) -> None:
+        answer: tuple[Any, ...] | None = None
+        try:
+            with self._calls[number]:
+                outcome, extra = await work
+                ok = outcome.error is None
+                answer = (number, ok, outcome.outputs if ok else outcome.error, extra)
+        finally:
+            del self._calls[number]
+            if not self._calls:
+                self._idle.set()
+                if child.reply is None and child.exit is None:
+                    self._lease.resume()
+        if answer is not None:
+            child.send("result", *answer)
+
+    async def _end_calls(self) -> None:
+        """A task that ended no longer wants what it called for and did not wait for."""
+        for scope in tuple(self._calls.values()):
+            scope.cancel()
+        await self._idle.wait()
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    async def _stop(self, child: Child) -> None:
+        """Ask, then insist: SIGTERM to the whole group, and after the grace SIGKILL. What it called for goes first."""
+        for scope in tuple(self._calls.values()):
+            scope.cancel()
+        child.signal(signal.SIGTERM)
+        with anyio.move_on_after(self._engine.settings.grace_seconds):
+            await child.gone.wait()
+        if child.exit is None:
+            child.signal(signal.SIGKILL)
+            with anyio.move_on_after(self._engine.settings.grace_seconds):
+                await child.gone.wait()
+        await self._idle.wait()
+
+    def _request(self) -> dict[str, Any]:
+        call, run = self.call, self.call.run
+        plan, request = call.invocation.plan, run.request
+        folder = request.raw_data_path or f"{run.folder}/data"
+        return {
+            "task": self._engine.task_row(plan),
+            "inputs": call.invocation.inputs,
+            "env": {
+                "FLYTE_ATTEMPT_NUMBER": str(self.number),
+                "RUN_NAME": run.name,
+                "ACTION_NAME": call.action,
+                "FLYTE_INTERNAL_EXECUTION_PROJECT": request.project,
+                "FLYTE_INTERNAL_EXECUTION_DOMAIN": request.domain,
+            },
+            "run": run.name,
+            "action": call.action,
+            "group": "",
+            "custom_context": dict(call.invocation.custom_context),
+            "run_start_time": run.started,
+            "version": plan.cache.version,
+            "raw_data_path": f"{folder}/{call.action}",
+            "output_path": f"{run.folder}/outputs/{call.action}",
+            "report_path": f"{run.folder}/reports/{call.action}.html",
+            "run_base_dir": run.folder,
+            "project": request.project,
+            "domain": request.domain,
+            "interactive": request.interactive,
+            "disable_run_cache": request.disable_run_cache,
+            "report": plan.report,
+            "canonical": False,
+            "max_inline_io_bytes": plan.max_inline_io_bytes,
+        }

@@ -1,0 +1,28 @@
+"""Call: an invocation that a run has accepted: it has a name, a parent and a place in the depth of calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from localflyte.spec.invocation import Invocation
+
+if TYPE_CHECKING:
+    from localflyte.engine.runstate import RunState
+
+__all__ = ("Call",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    run: RunState
+    invocation: Invocation
+    action: str
+    parent: Call | None
+    depth: int
+    inputs_digest: str
+
+    @property
+    def task(self) -> str:
+        """The full name of the task."""
+        return self.invocation.plan.task.name

@@ -1,0 +1,166 @@
+"""Engine: what all runs of one process share, and the life of a run from acceptance to its last event."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import fields
+from dataclasses import replace
+from typing import Any
+
+import anyio
+
+from localflyte.engine.admission import Lease
+from localflyte.engine.admission import Ledger
+from localflyte.engine.call import Call
+from localflyte.engine.pipeline import perform
+from localflyte.engine.runstate import RunState
+from localflyte.engine.runstate import Sink
+from localflyte.engine.verdict import failure
+from localflyte.errors import BaseRuntimeError
+from localflyte.errors import to_info
+from localflyte.launch.child import Child
+from localflyte.launch.hub import Hub
+from localflyte.launch.machine import usable_cores
+from localflyte.launch.servers import Servers
+from localflyte.runs.folder import create_run_folder
+from localflyte.runs.journal import Journal
+from localflyte.runs.names import new_run_name
+from localflyte.settings import Settings
+from localflyte.spec.invocation import Invocation
+from localflyte.spec.outcome import Outcome
+from localflyte.spec.packed import Packed
+from localflyte.spec.plan import Plan
+from localflyte.spec.run import RunRequest
+from localflyte.spec.run import RunResult
+from localflyte.store.memo import Memo
+
+__all__ = ("Engine",)
+
+
+class Engine:
+    """:param sinks_for: makes the sinks of a run that the engine itself keeps, given its folder"""
+
+    def __init__(self, settings: Settings, sinks_for: Callable[[str], Sequence[Sink]]) -> None:
+        self.settings = settings
+        self.ledger = Ledger(settings.cpu or usable_cores())
+        self.memo = Memo(str(settings.home))
+        self.hub = Hub(self._after_batch)
+        self._servers = Servers(self.hub, settings)
+        self._sinks_for = sinks_for
+        self._runs: dict[str, RunState] = {}
+        self._task_rows: dict[int, tuple[Plan, dict[str, Any]]] = {}
+
+    async def run(self, request: RunRequest, sinks: Sequence[Sink] = (), parent: Call | None = None) -> RunResult:
+        """Carry a run to its end. A failure of the root is a result; only cancelling raises."""
+        name, folder = self._create_folder(request)
+        run = RunState(request, name, folder, sinks)
+        for sink in (Journal(folder, run.notice), *self._sinks_for(folder)):
+            run.add_sink(sink)
+        self._runs[name] = run
+        began = time.monotonic()
+        outcome: Outcome | None = None
+        try:
+            async with anyio.create_task_group() as run.tasks:
+                call = self._call(run, None, request.invocation)
+                origin = parent.run.name if parent else None
+                run.emit("run.started", task=call.task, pid=os.getpid(), file=request.invocation.plan.task.file, parent=origin)
+                run.flush()
+                outcome = await self._perform(call)
+                run.tasks.cancel_scope.cancel()
+        finally:
+            status = outcome.status.value if outcome else "aborted"
+            error = outcome.error._asdict() if outcome and outcome.error else None
+            run.emit("run.finished", status=status, seconds=time.monotonic() - began, error=error)
+            del self._runs[name]
+            self._servers.forget(run)
+            run.close()
+        return RunResult(name=name, folder=folder, outcome=outcome)
+
+    async def nested(self, parent: Call, invocation: Invocation) -> tuple[Outcome, Mapping[str, Any]]:
+        """Carry a call that a task made."""
+        return await self._perform(self._call(parent.run, parent, invocation)), {}
+
+    async def spawned(self, parent: Call, invocation: Invocation, options: Mapping[str, Any]) -> tuple[Outcome, Mapping[str, Any]]:
+        """Carry a run that a task started: independent, with a name and folder of its own."""
+        known = {field.name for field in fields(RunRequest)} - {"invocation", "surroundings"}
+        chosen = {key: value for key, value in options.items() if key in known}
+        request = replace(parent.run.request, **{"name": "", **chosen, "invocation": invocation})
+        result = await self.run(request, parent=parent)
+        return result.outcome, {"name": result.name, "folder": result.folder}
+
+    def told(self, call: Call, kind: str, data: Mapping[str, Any]) -> None:
+        """Pass a one-way note of a task on to the sinks."""
+        if kind == "trace":
+            call.run.emit("action.trace", call.action, **{str(key): value for key, value in data.items()})
+        elif kind == "report":
+            call.run.emit("action.report", call.action, path=str(data.get("path", "")))
+        elif kind == "notice":
+            call.run.notice(str(data.get("text", "")))
+
+    async def admit(self, call: Call) -> Lease:
+        """Wait until the machine has room for the call."""
+        cpu = call.invocation.plan.resources.cpu
+        if cpu is not None and cpu > self.ledger.cpu:
+            call.run.notice(f"{call.task} asks for {cpu:g} CPUs and this machine has {self.ledger.cpu:g}: it gets all of them")
+        return await self.ledger.acquire(self.settings.default_cpu if cpu is None else cpu)
+
+    async def take_child(self, call: Call) -> Child:
+        """:return: a process that has the call's code loaded and waits for its request"""
+        return await self._servers.take(call.run, call.invocation.plan)
+
+    def task_row(self, plan: Plan) -> dict[str, Any]:
+        """:return: the plan's task reference as it goes into every request"""
+        known = self._task_rows.get(id(plan))
+        if known is None:
+            task = plan.task
+            row = {"name": task.name, "module": task.module, "file": task.file, "pickle": task.pickle}
+            known = self._task_rows[id(plan)] = (plan, row)
+        return known[1]
+
+    async def aclose(self) -> None:
+        """End every process this engine started."""
+        await self._servers.aclose()
+        self.memo.close()
+        self.hub.close()
+
+    async def _perform(self, call: Call) -> Outcome:
+        """`perform`, with what localflyte itself raises made into an outcome of the call."""
+        try:
+            return await perform(self, call)
+        except BaseRuntimeError as error:
+            return failure(to_info(error, ""))
+
+    def _call(self, run: RunState, parent: Call | None, invocation: Invocation) -> Call:
+        digest = _digest(invocation.inputs)
+        depth = 1 if parent is None else parent.depth + 1
+        return Call(run, invocation, run.name_action(parent, invocation, digest), parent, depth, digest)
+
+    def _create_folder(self, request: RunRequest) -> tuple[str, str]:
+        home = request.home or str(self.settings.home)
+        while True:
+            name = request.name or new_run_name()
+            try:
+                return name, create_run_folder(home, name)
+            except FileExistsError:
+                if request.name:
+                    raise
+
+    def _after_batch(self) -> None:
+        for run in tuple(self._runs.values()):
+            run.flush()
+
+
+def _digest(inputs: Mapping[str, Packed]) -> str:
+    """:return: a digest of the inputs as they were sent: enough to name an action, not to key a cache"""
+    text = hashlib.sha256()
+    for name, value in inputs.items():
+        text.update(name.encode())
+        text.update(value.canonical or value.data)
+        for ref in value.refs:
+            text.update(ref.path.encode("utf-8", "surrogateescape"))
+    return text.hexdigest()

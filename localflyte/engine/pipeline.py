@@ -1,0 +1,110 @@
+"""Pipeline: one invocation's way, top to bottom. This is the page to read first."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from localflyte.engine.attempt import Attempt
+from localflyte.engine.verdict import failure
+from localflyte.spec.inline import breach
+from localflyte.spec.outcome import ErrorInfo
+from localflyte.spec.outcome import Outcome
+from localflyte.spec.outcome import Status
+
+if TYPE_CHECKING:
+    from localflyte.engine.call import Call
+    from localflyte.engine.engine import Engine
+
+__all__ = ("perform",)
+
+
+async def perform(engine: Engine, call: Call) -> Outcome:
+    """Carry one call from its acceptance to its one outcome."""
+    run, plan = call.run, call.invocation.plan
+    began = time.monotonic()
+    run.emit(
+        "action.queued",
+        call.action,
+        task=call.task,
+        short_name=plan.short_name,
+        parent=call.parent.action if call.parent else None,
+        group=call.invocation.group,
+    )
+    try:
+        outcome = await _outcome(engine, call)
+    except BaseException:
+        run.emit("action.finished", call.action, status="aborted", cached=False, attempts=0, seconds=time.monotonic() - began)
+        raise
+    outcome = replace(outcome, seconds=time.monotonic() - began)
+    error = outcome.error._asdict() if outcome.error else None
+    run.emit(
+        "action.finished",
+        call.action,
+        status=outcome.status.value,
+        cached=outcome.cached,
+        attempts=outcome.attempts,
+        seconds=outcome.seconds,
+        error=error,
+    )
+    return outcome
+
+
+async def _outcome(engine: Engine, call: Call) -> Outcome:
+    refused = _refusal(engine, call)
+    if refused is not None:
+        return failure(refused)
+    memo = engine.memo
+    key = await memo.key(call.run, call.invocation) if call.invocation.plan.cache.behavior != "disable" else None
+    if key is None:
+        return await _attempts(engine, call)
+    async with memo.turn(key):  # with serialize: identical work waits for the one that does it
+        outputs = await memo.lookup(call.run, key, call.action)
+        if outputs is not None:
+            call.run.emit("action.hit", call.action, key=key.digest)
+            return Outcome(status=Status.SUCCEEDED, outputs=outputs, cached=True, attempts=0)
+        outcome = await _attempts(engine, call)
+        if outcome.status is Status.SUCCEEDED:
+            with anyio.CancelScope(shield=True):
+                outputs = await memo.commit(call.run, key, outcome.outputs, call.action)
+            if outputs is not None:
+                call.run.emit("action.stored", call.action, key=key.digest)
+        return outcome
+
+
+async def _attempts(engine: Engine, call: Call) -> Outcome:
+    """Run attempts until one succeeds, a failure is final, or the retries are used up."""
+    terms = call.invocation.plan.retries
+    number = 0
+    while True:
+        lease = await engine.admit(call)
+        try:
+            child = await engine.take_child(call)
+        except BaseException:
+            lease.release()
+            raise
+        outcome = await Attempt(engine, call, number, lease).run(child)
+        outcome = replace(outcome, attempts=number + 1)
+        error = outcome.error
+        if error is None or not error.recoverable or number >= terms.count:
+            return outcome
+        delay = terms.base * terms.factor**number
+        delay = min(delay, terms.cap) if terms.cap is not None else delay
+        call.run.emit("action.retrying", call.action, attempt=number, delay=delay)
+        await anyio.sleep(delay)
+        number += 1
+
+
+def _refusal(engine: Engine, call: Call) -> ErrorInfo | None:
+    """:return: why the call must not even begin, or ``None``"""
+    plan = call.invocation.plan
+    if call.depth > engine.settings.max_depth:
+        message = (
+            f"Task {call.task} is called {call.depth} levels deep, over the limit of {engine.settings.max_depth}. If this is no endless "
+            f"recursion, raise max_depth: LOCALFLYTE_MAX_DEPTH or [tool.localflyte] max_depth."
+        )
+        return ErrorInfo("user", "DepthLimitError", message, "system", "", False)
+    return breach(call.task, "inputs", call.invocation.inputs.items(), plan.max_inline_io_bytes)

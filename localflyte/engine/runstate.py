@@ -1,0 +1,97 @@
+"""RunState: one run while it is under way: its folder, its sinks, its clock, and the names it has given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
+
+from localflyte.runs.names import ROOT_ACTION
+from localflyte.runs.names import action_name
+from localflyte.spec.event import Event
+from localflyte.spec.invocation import Invocation
+from localflyte.spec.run import RunRequest
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from localflyte.engine.call import Call
+
+__all__ = ("RunState", "Sink")
+
+Sink = Callable[[Event], None]
+
+
+class RunState:
+    """:param sinks: called with each event in turn; one that fails is reported once and set aside"""
+
+    def __init__(self, request: RunRequest, name: str, folder: str, sinks: Sequence[Sink]) -> None:
+        self.request = request
+        self.name = name
+        self.folder = folder
+        #: the group that every nested call of the run lives in
+        self.tasks: TaskGroup
+        self.started = request.run_start_time or time.time()
+        self.unflushed = False
+        self._sinks = list(sinks)
+        self._seq: dict[tuple[str, str, str, str], int] = {}
+        self._said: set[str] = set()
+
+    def add_sink(self, sink: Sink) -> None:
+        """Have one more sink told of what happens from now on."""
+        self._sinks.append(sink)
+
+    def emit(self, kind: str, action: str = "", **data: Any) -> None:
+        """Tell every sink of one event."""
+        event = Event(kind, self.name, action, time.time(), data)
+        self.unflushed = True
+        for sink in tuple(self._sinks):
+            try:
+                sink(event)
+            except Exception as error:  # noqa: BLE001 - whatever a sink raises, it must not reach a task
+                self._set_aside(sink, error)
+
+    def notice(self, text: str) -> None:
+        """Say something to the person, once a run."""
+        if text not in self._said:
+            self._said.add(text)
+            self.emit("notice", text=text)
+
+    def flush(self) -> None:
+        """Let sinks write down what they were told, so that a killed engine loses nothing."""
+        if not self.unflushed:
+            return
+        self.unflushed = False
+        for sink in tuple(self._sinks):
+            flush = getattr(sink, "flush", None)
+            if flush is not None:
+                try:
+                    flush()
+                except Exception as error:  # noqa: BLE001
+                    self._set_aside(sink, error)
+
+    def close(self) -> None:
+        """Flush and close every sink."""
+        self.flush()
+        for sink in tuple(self._sinks):
+            close = getattr(sink, "close", None)
+            if close is not None:
+                try:
+                    close()
+                except Exception as error:  # noqa: BLE001
+                    self._set_aside(sink, error)
+
+    def name_action(self, parent: Call | None, invocation: Invocation, digest: str) -> str:
+        """:return: the name of a call, the same whatever order things happen in"""
+        if parent is None:
+            return ROOT_ACTION
+        task = invocation.plan.task.name
+        key = (parent.action, task, digest, invocation.group)
+        seq = self._seq[key] = self._seq.get(key, 0) + 1
+        return action_name(parent.action, task, digest, seq, invocation.group)
+
+    def _set_aside(self, sink: Sink, error: Exception) -> None:
+        self._sinks.remove(sink)
+        self.notice(f"{type(sink).__name__} failed and is set aside for this run: {type(error).__name__}: {error}")

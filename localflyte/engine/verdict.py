@@ -1,0 +1,64 @@
+"""Verdict: what a reply, or an exit without one, means. A success needs a complete reply; an exit code alone proves nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from localflyte.errors import ProtocolError
+from localflyte.launch.child import Child
+from localflyte.launch.child import Exit
+from localflyte.spec.outcome import ErrorInfo
+from localflyte.spec.outcome import Outcome
+from localflyte.spec.outcome import Status
+from localflyte.wire.messages import error_from_wire
+from localflyte.wire.messages import outputs_from_wire
+
+__all__ = ("failure", "judge")
+
+
+def judge(child: Child, task: str) -> Outcome:
+    """:return: the outcome of an attempt whose child has settled"""
+    try:
+        if child.broken:
+            raise ProtocolError(child.broken)
+        if child.reply is not None:
+            if child.reply.ok:
+                return Outcome(status=Status.SUCCEEDED, outputs=outputs_from_wire(child.reply.payload))
+            return failure(error_from_wire(child.reply.payload))
+    except ProtocolError as error:
+        message = f"The worker of task {task} sent what is no message of localflyte's: {error}. Does the task write to descriptors it did not open?"
+        return failure(ErrorInfo("system", "ProtocolError", message, "system"))
+    assert child.exit is not None
+    return failure(_without_reply(child.exit, task))
+
+
+def failure(error: ErrorInfo) -> Outcome:
+    """:return: the outcome that carries the error"""
+    status = {"TaskTimeoutError": Status.TIMED_OUT, "ActionAbortedError": Status.ABORTED}.get(error.platform, Status.FAILED)
+    return Outcome(status=status, error=error)
+
+
+def _without_reply(end: Exit, task: str) -> ErrorInfo:
+    if os.WIFSIGNALED(end.status):
+        number = os.WTERMSIG(end.status)
+        name = _signal_name(number)
+        told = {
+            signal.SIGKILL: "somebody outside sent it (the kernel, when memory ran out, or a person); localflyte did not",
+            signal.SIGSEGV: "native code read memory that is not its own; its Python stack is in the task's log",
+            signal.SIGTERM: "somebody outside asked it to end",
+        }.get(number, "see the task's log")
+        return ErrorInfo("system", name, f"The process of task {task} was killed by {name}: {told}.", "system")
+    code = os.WEXITSTATUS(end.status)
+    message = (
+        f"The process of task {task} ended with exit code {code} and without a reply, as after os._exit({code}). "
+        f"A task succeeds only by returning; raise an exception to fail it."
+    )
+    return ErrorInfo("user", "WorkerExitedError", message, "user")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

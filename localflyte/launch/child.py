@@ -1,0 +1,163 @@
+"""Child: the outside of one worker process, from fork to the moment its exit and its last byte are known."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import NamedTuple
+from typing import Protocol
+
+import anyio
+
+from localflyte.launch.channel import Channel
+from localflyte.launch.hub import Hub
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ("Child", "Exit", "Reply", "Talk")
+
+READ_BYTES = 1 << 16
+
+
+class Reply(NamedTuple):
+    """The child's last word: whether the task returned, and the outputs or the error, still as they came."""
+
+    ok: bool
+    payload: Any
+
+
+class Exit(NamedTuple):
+    """How the process ended, as wait() says it."""
+
+    status: int
+    cpu: Sequence[float]
+
+
+class Talk(Protocol):
+    """Who listens to a child while it works: the attempt it was given to."""
+
+    def on_message(self, child: Child, message: list[Any]) -> None:
+        """Take a message that is not the reply: a nested call, a cancel, a note."""
+
+    def on_output(self, stream: str, data: bytes) -> None:
+        """Take bytes that the task printed."""
+
+
+class Child:
+    """:param signal: sends a signal to the child's whole group, by way of its parent, who cannot mistake it for another"""
+
+    def __init__(
+        self,
+        hub: Hub,
+        pid: int,
+        fds: tuple[int, int, int],
+        *,
+        signal: Callable[[int], None],
+        generation: int,
+        on_done: Callable[[Child], None],
+        max_frame_bytes: int,
+    ) -> None:
+        link, out, err = fds
+        self.pid = pid
+        self.generation = generation
+        self.signal = signal
+        self.reply: Reply | None = None
+        self.exit: Exit | None = None
+        self.broken = ""
+        #: set when the caller can judge: a reply is here, or the process is gone
+        self.settled = anyio.Event()
+        #: set when the process is gone and everything it sent was read
+        self.gone = anyio.Event()
+        self._hub = hub
+        self._talk: Talk | None = None
+        self._when_gone: list[Callable[[], None]] = []
+        self._on_done = on_done
+        self._streams = {"stdout": out, "stderr": err}
+        self._channel = Channel(
+            hub, socket.socket(fileno=link), self._on_message, self._on_close, max_frame_bytes=max_frame_bytes
+        )
+        for name, fd in self._streams.items():
+            os.set_blocking(fd, False)
+            hub.watch(fd, lambda name=name: self._read(name))  # type: ignore[misc]
+
+    def begin(self, talk: Talk, request: dict[str, Any]) -> None:
+        """Hand the child its request; from here on it is used up."""
+        self._talk = talk
+        self._channel.send("request", request)
+
+    def send(self, *message: Any) -> None:
+        """Send the child a message: the result of a call it made."""
+        self._channel.send(*message)
+
+    def ended(self, exit: Exit) -> None:
+        """Take note of the process's end. Called by its launcher."""
+        self._channel.drain()
+        self.exit = exit
+        self._close()
+        self.settled.set()
+        self.gone.set()
+        self._on_done(self)
+        for callback in self._when_gone:
+            callback()
+
+    def when_gone(self, callback: Callable[[], None]) -> None:
+        """Call back once the process is gone, at once if it is already."""
+        if self.exit is None:
+            self._when_gone.append(callback)
+        else:
+            callback()
+
+    def discard(self) -> None:
+        """Let an unused child go: closing its link ends it."""
+        self._channel.close()
+
+    def _on_message(self, message: list[Any]) -> None:
+        if self._talk is None or self.reply is not None:
+            return  # nothing may come before the request or after the reply
+        if message[0] == "reply" and len(message) == 3:
+            for name in tuple(self._streams):
+                self._read(name)
+            self.reply = Reply(bool(message[1]), message[2])
+            self.settled.set()
+        else:
+            self._talk.on_message(self, message)
+
+    def _on_close(self, reason: str) -> None:
+        self.broken = reason
+        if reason:
+            self.signal(9)  # it speaks no protocol of ours: nothing it says can be believed
+
+    def _read(self, name: str) -> None:
+        fd = self._streams.get(name)
+        while fd is not None:
+            try:
+                data = os.read(fd, READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._close_stream(name)
+                return
+            if self._talk is not None:
+                self._talk.on_output(name, data)
+            if len(data) < READ_BYTES:
+                return
+
+    def _close_stream(self, name: str) -> None:
+        fd = self._streams.pop(name, None)
+        if fd is not None:
+            self._hub.unwatch(fd)
+            with suppress(OSError):
+                os.close(fd)
+
+    def _close(self) -> None:
+        for name in tuple(self._streams):
+            self._read(name)
+            self._close_stream(name)
+        self._channel.close()

@@ -1,0 +1,298 @@
+"""The outside of a fork server: start it, have it load and fork, keep a few children ahead of demand, take them when needed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+import localflyte
+from localflyte.errors import RuntimeSystemError
+from localflyte.launch.channel import Channel
+from localflyte.launch.child import Child
+from localflyte.launch.child import Exit
+from localflyte.launch.hub import Hub
+
+__all__ = ("ForkServerHandle", "ServerSpec")
+
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(localflyte.__file__)), "worker", "__main__.py")
+REFUSED_SECONDS = 0.1  # between tries while the system refuses a fork (EAGAIN: too many processes for now)
+MAX_REFUSALS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSpec:
+    """What makes two fork servers different: everything a task could see before its first line runs."""
+
+    python: str
+    cwd: str
+    env: Mapping[str, str]
+    sys_path: tuple[str, ...]
+    argv: tuple[str, ...]
+    alias: bool
+    umask: int
+    preload: bool = True
+    """False where forking after the user's imports is unsafe: then each child imports for itself, as a fresh interpreter would."""
+
+
+class ForkServerHandle:
+    """:param on_output: called with what the server's own streams carry: prints at import time
+    :param notice: called with a line for the person
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        spec: ServerSpec,
+        *,
+        ahead: int,
+        on_output: Callable[[str, bytes], None],
+        notice: Callable[[str], None],
+        max_frame_bytes: int,
+    ) -> None:
+        self.spec = spec
+        self.alive = False
+        self.death = ""
+        self._hub = hub
+        self._ahead = ahead
+        self._on_output = on_output
+        self._notice = notice
+        self._max_frame_bytes = max_frame_bytes
+        self._idle: deque[Child] = deque()
+        self._children: dict[int, Child] = {}
+        self._asked = 0
+        self._waiting: deque[anyio.Event] = deque()
+        self._generation = 0  # loads asked for
+        self._loaded = 0  # loads done; a child knows what was loaded when it was forked
+        self._refusals = 0
+        self._loads: dict[str, tuple[anyio.Event, list[str]]] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
+        self._streams: dict[str, int] = {}
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the interpreter and tell it who it is. Does not wait: frames queue until it listens.
+
+        :raises RuntimeSystemError: if the interpreter cannot be started
+        """
+        ours, theirs = socket.socketpair()
+        out_read, out_write = os.pipe()
+        err_read, err_write = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [self.spec.python, "-P", PROGRAM, str(theirs.fileno())],
+                env=dict(self.spec.env),
+                stdin=subprocess.DEVNULL,
+                stdout=out_write,
+                stderr=err_write,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        except OSError as error:
+            ours.close()
+            os.close(out_read)
+            os.close(err_read)
+            raise RuntimeSystemError("WorkerStartError", f"{self.spec.python} could not be started: {error}") from error
+        finally:
+            theirs.close()
+            os.close(out_write)
+            os.close(err_write)
+        self.alive = True
+        self._channel = Channel(self._hub, ours, self._on_message, self._on_close, with_fds=True)
+        for name, fd in (("stdout", out_read), ("stderr", err_read)):
+            os.set_blocking(fd, False)
+            self._streams[name] = fd
+            self._hub.watch(fd, lambda name=name: self._read(name))  # type: ignore[misc]
+        spec = self.spec
+        setup = {"cwd": spec.cwd, "sys_path": spec.sys_path, "argv": spec.argv, "alias": spec.alias, "umask": spec.umask}
+        self._channel.send("setup", setup)
+
+    async def load(self, module: str, file: str) -> str:
+        """Have the module imported before the next fork.
+
+        :return: why it could not be used so; empty when it could
+        """
+        if not self.spec.preload or not module:
+            return ""
+        entry = self._loads.get(module)
+        if entry is None:
+            entry = self._loads[module] = (anyio.Event(), [""])
+            self._generation += 1
+            self._let_idle_go()
+            if self._channel is not None:
+                self._channel.send("load", module, file)
+                self._fork_ahead()
+        loaded, problem = entry
+        await loaded.wait()
+        return problem[0]
+
+    async def aclose(self) -> None:
+        """End the server and, by closing its control socket, every child it has."""
+        self._shut("closed")
+        if self._process is not None:
+            with anyio.CancelScope(shield=True):
+                for _ in range(400):
+                    if self._process.poll() is not None:
+                        break
+                    await anyio.sleep(0.005)
+                else:
+                    self._process.kill()
+                    self._process.wait()
+        for child in tuple(self._children.values()):
+            child.ended(Exit(9, (0.0, 0.0)))
+        self._children.clear()
+
+    # -- children -----------------------------------------------------------------------------------------------
+
+    async def take(self) -> Child:
+        """:return: a child that waits for its request
+        :raises RuntimeSystemError: if the server is gone
+        """
+        while True:
+            if not self.alive:
+                raise RuntimeSystemError("WorkerStartError", f"the fork server ended: {self.death or 'no reason given'}")
+            while self._idle:
+                child = self._idle.popleft()
+                if child.exit is None and child.generation == self._generation:
+                    self._fork_ahead()
+                    return child
+            turn = anyio.Event()
+            self._waiting.append(turn)
+            self._fork_ahead()
+            try:
+                await turn.wait()
+            except BaseException:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+                elif self._idle and self._waiting:
+                    self._waiting.popleft().set()  # the turn we were given goes to the next
+                raise
+
+    def _fork_ahead(self) -> None:
+        wanted = self._ahead + len(self._waiting) - len(self._idle) - self._asked
+        if wanted > 0 and self._channel is not None:
+            self._asked += wanted
+            self._channel.send("fork", wanted)
+
+    def _let_idle_go(self) -> None:
+        for child in self._idle:
+            child.discard()
+        self._idle.clear()
+
+    def _on_message(self, message: list[Any]) -> None:
+        match message:
+            case ["child", pid]:
+                self._on_child(pid)
+            case ["exit", pid, status, cpu]:
+                child = self._children.pop(pid, None)
+                if child is not None:
+                    child.ended(Exit(status, cpu))
+            case ["loaded", module, problem]:
+                self._loaded += 1
+                loaded, slot = self._loads[module]
+                slot[0] = problem
+                loaded.set()
+            case ["unforked", problem]:
+                self._on_refusal(problem)
+
+    def _on_child(self, pid: int) -> None:
+        assert self._channel is not None
+        fds = self._channel.fds
+        child = Child(
+            self._hub,
+            pid,
+            (fds.popleft(), fds.popleft(), fds.popleft()),
+            signal=lambda number, pid=pid: self._signal(pid, number),  # type: ignore[misc]
+            generation=self._loaded,
+            on_done=self._on_child_done,
+            max_frame_bytes=self._max_frame_bytes,
+        )
+        self._asked -= 1
+        self._refusals = 0
+        self._children[pid] = child
+        if child.generation != self._generation:
+            child.discard()
+            self._fork_ahead()
+            return
+        self._idle.append(child)
+        if self._waiting:
+            self._waiting.popleft().set()
+
+    def _on_refusal(self, problem: str) -> None:
+        self._asked -= 1
+        self._refusals += 1
+        if self._refusals >= MAX_REFUSALS:
+            self._shut(f"the system refuses to start processes: {problem}")
+            return
+        if self._refusals == 1:
+            self._notice(f"a worker could not be forked: {problem}; trying again for {MAX_REFUSALS * REFUSED_SECONDS:.0f} s")
+        asyncio.get_running_loop().call_later(REFUSED_SECONDS, self._fork_ahead)
+
+    def _on_child_done(self, child: Child) -> None:
+        if child in self._idle:
+            self._idle.remove(child)
+
+    def _signal(self, pid: int, number: int) -> None:
+        if self._channel is not None and self.alive:
+            self._channel.send("kill", pid, number)
+
+    # -- its end ------------------------------------------------------------------------------------------------
+
+    def _on_close(self, reason: str) -> None:
+        status = self._process.poll() if self._process is not None else None
+        self._shut(reason or f"it exited (status {status})")
+        for child in tuple(self._children.values()):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, 9)  # its parent is dead, so we are all it has left
+            child.ended(Exit(9, (0.0, 0.0)))
+        self._children.clear()
+
+    def _shut(self, reason: str) -> None:
+        self.alive = False
+        self.death = self.death or reason
+        for name in tuple(self._streams):
+            self._read(name)
+            self._close_stream(name)
+        if self._channel is not None:
+            self._channel.close()
+            for fd in self._channel.fds:
+                os.close(fd)
+            self._channel.fds.clear()
+        self._idle.clear()
+        for loaded, slot in self._loads.values():
+            if not loaded.is_set():
+                slot[0] = reason
+                loaded.set()
+        while self._waiting:
+            self._waiting.popleft().set()
+
+    def _read(self, name: str) -> None:
+        fd = self._streams.get(name)
+        while fd is not None:
+            try:
+                data = os.read(fd, 1 << 16)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._close_stream(name)
+                return
+            self._on_output(name, data)
+
+    def _close_stream(self, name: str) -> None:
+        fd = self._streams.pop(name, None)
+        if fd is not None:
+            self._hub.unwatch(fd)
+            os.close(fd)

@@ -1,0 +1,130 @@
+"""Servers: the fork servers of an engine, one for each distinct interpreter, environment and folder, started when first needed."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Protocol
+
+import anyio
+
+from localflyte.errors import RuntimeSystemError
+from localflyte.launch.child import Child
+from localflyte.launch.forkserver import ForkServerHandle
+from localflyte.launch.forkserver import ServerSpec
+from localflyte.launch.hub import Hub
+from localflyte.launch.machine import usable_cores
+from localflyte.settings import Settings
+from localflyte.spec.plan import Plan
+from localflyte.spec.run import RunRequest
+
+__all__ = ("RunView", "Servers")
+
+MAX_RESTARTS = 4  # of one fork server, in the time below; a server that keeps dying will not do better the fifth time
+RESTART_SECONDS = 60.0
+
+
+class RunView(Protocol):
+    """What a launcher has to know of a run."""
+
+    request: RunRequest
+
+    def emit(self, kind: str, action: str = "", /, **data: object) -> None:
+        """Tell the run's sinks."""
+
+    def notice(self, text: str) -> None:
+        """Say something to the person, once."""
+
+
+class Servers:
+    def __init__(self, hub: Hub, settings: Settings) -> None:
+        self._hub = hub
+        self._settings = settings
+        self._ahead = settings.prefork if settings.prefork is not None else max(1, round(settings.cpu or usable_cores()))
+        self._handles: dict[tuple[object, ...], ForkServerHandle] = {}
+        self._deaths: dict[tuple[object, ...], deque[float]] = {}
+        self._threaded: set[tuple[object, ...]] = set()
+        #: the handle last used for a plan by a run; both are kept beside so that their ids stay their own
+        self._known: dict[tuple[int, int], tuple[object, Plan, ForkServerHandle]] = {}
+
+    async def take(self, run: RunView, plan: Plan) -> Child:
+        """:return: a child whose server has the plan's module loaded
+        :raises RuntimeSystemError: if no server can be started
+        """
+        known = self._known.get((id(run), id(plan)))
+        if known is not None and known[2].alive:
+            return await known[2].take()
+        handle = await self._ready(run, plan)
+        self._known[id(run), id(plan)] = (run, plan, handle)
+        return await handle.take()
+
+    def forget(self, run: RunView) -> None:
+        """Drop what is remembered for a run that ended; its servers stay warm for the next."""
+        for key in [key for key in self._known if key[0] == id(run)]:
+            del self._known[key]
+
+    async def aclose(self) -> None:
+        """End every server and every child of it."""
+        async with anyio.create_task_group() as tasks:
+            for handle in self._handles.values():
+                tasks.start_soon(handle.aclose)
+        self._handles.clear()
+
+    async def _ready(self, run: RunView, plan: Plan) -> ForkServerHandle:
+        around = run.request.surroundings
+        env = {**around.env, **plan.env_vars}
+        where = (around.python, around.cwd, around.sys_path, around.argv, around.alias, around.umask, tuple(sorted(env.items())))
+        while True:
+            preload = where not in self._threaded
+            handle = self._handles.get((where, preload))
+            if handle is None or not handle.alive:
+                handle = self._start(run, where, preload, env)
+            problem = await handle.load(plan.task.module, plan.task.file)
+            if not handle.alive:
+                continue
+            if not problem.startswith("threads: "):
+                return handle  # what else the import raises, the attempt will raise again, and report
+            run.notice(
+                f"{problem.removeprefix('threads: ')}, and a process with threads cannot be forked safely: each call imports "
+                f"the module for itself, which is slower. Start threads inside tasks to avoid that."
+            )
+            self._threaded.add(where)
+            del self._handles[where, preload]
+            await handle.aclose()
+
+    def _start(self, run: RunView, where: tuple[object, ...], preload: bool, env: dict[str, str]) -> ForkServerHandle:
+        key = (where, preload)
+        if key in self._handles:
+            self._count_death(key, self._handles[key].death)
+            run.notice(f"a fork server ended ({self._handles[key].death}) and is replaced")
+        around = run.request.surroundings
+        spec = ServerSpec(
+            python=around.python,
+            cwd=around.cwd,
+            env=env,
+            sys_path=around.sys_path,
+            argv=around.argv,
+            alias=around.alias,
+            umask=around.umask,
+            preload=preload,
+        )
+        handle = ForkServerHandle(
+            self._hub,
+            spec,
+            ahead=self._ahead,
+            on_output=lambda stream, data: run.emit("log", "", attempt=0, stream=stream, data=data),
+            notice=run.notice,
+            max_frame_bytes=self._settings.max_frame_bytes,
+        )
+        handle.start()
+        self._handles[key] = handle
+        return handle
+
+    def _count_death(self, key: tuple[object, ...], death: str) -> None:
+        deaths = self._deaths.setdefault(key, deque())
+        now = time.monotonic()
+        deaths.append(now)
+        while deaths and now - deaths[0] > RESTART_SECONDS:
+            deaths.popleft()
+        if len(deaths) > MAX_RESTARTS:
+            raise RuntimeSystemError("WorkerStartError", f"the fork server ended {len(deaths)} times within a minute, last: {death}")

@@ -1,0 +1,58 @@
+"""RunRequest: a root invocation with everything that holds for the whole run; RunResult: how the run ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+from localflyte.spec.invocation import Invocation
+from localflyte.spec.outcome import Outcome
+
+__all__ = ("RunRequest", "RunResult", "Surroundings")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """The caller's interpreter as its workers have to see it."""
+
+    python: str
+    cwd: str
+    sys_path: tuple[str, ...]
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    umask: int
+    alias: bool
+    """Whether ``import flyte`` means localflyte there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    invocation: Invocation
+    surroundings: Surroundings
+    name: str = ""
+    """Empty: one is made."""
+    home: str = ""
+    """The folder for runs and store; empty: that of the settings."""
+    raw_data_path: str = ""
+    overwrite_cache: bool = False
+    disable_run_cache: bool = False
+    run_start_time: float = 0.0
+    """Seconds since the epoch; 0 means now."""
+    max_action_concurrency: int = 0
+    """Actions of this run that may execute at once; 0 means as many as fit."""
+    interactive: bool = False
+    project: str = ""
+    domain: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """What was asked for that has no meaning on one machine; kept with the run, never acted on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    name: str
+    folder: str
+    outcome: Outcome
