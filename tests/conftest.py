@@ -1,0 +1,51 @@
+"""What every test has: a home of its own for localflyte, and a guard that nothing it started is left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+END_WITHIN = 5.0  # seconds that a process may take to end after the test that started it
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Point localflyte at a temporary home, before any module of a test is imported, and for every process that a test starts."""
+    for name in [name for name in os.environ if name.startswith("LOCALFLYTE_") and not name.startswith(("LOCALFLYTE_TEST_", "LOCALFLYTE_BENCH_"))]:
+        del os.environ[name]
+    home = tempfile.mkdtemp(prefix="localflyte-tests-")
+    os.environ["LOCALFLYTE_HOME"] = home
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that no other test has used."""
+    folder = tmp_path / "localflyte-home"
+    monkeypatch.setenv("LOCALFLYTE_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_process_left() -> Iterator[None]:
+    """Fail the test that leaves a child process, or a grandchild, alive."""
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    yield
+    started = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+    _, alive = psutil.wait_procs(started, timeout=END_WITHIN)
+    left = [f"{child.pid} {_command(child)}" for child in alive]
+    for child in alive:
+        child.kill()
+    assert not left, f"left running: {left}"
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())[:200]
+    except psutil.Error:
+        return "(already gone)"
