@@ -6,8 +6,12 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from localflyte.observe.text import printable, size
-from localflyte.runs.folder import LOGS, log_name, make_private_folder, split_log_name
+from localflyte.observe.text import printable
+from localflyte.observe.text import size
+from localflyte.runs.folder import LOGS
+from localflyte.runs.folder import log_name
+from localflyte.runs.folder import make_private_folder
+from localflyte.runs.folder import split_log_name
 from localflyte.runs.names import is_action_name
 from localflyte.spec.event import Event
 

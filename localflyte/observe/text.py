@@ -21,9 +21,9 @@ _RESET = "\x1b[0m"
 
 
 def printable(data: bytes | str) -> str:
-    """Return text that is safe to print: colours stay, everything else that a terminal would obey is gone.
+    r"""Return text that is safe to print: colours stay, everything else that a terminal would obey is gone.
 
-    Bytes that are no UTF-8 are shown as ``\\xff``. Each line that sets a colour ends by resetting it.
+    Bytes that are no UTF-8 are shown as ``\xff``. Each line that sets a colour ends by resetting it.
     """
     text = data.decode("utf-8", "backslashreplace") if isinstance(data, bytes) else _encodable(data)
     text = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from localflyte.errors import RunNotFoundError
-from localflyte.runs.folder import JOURNAL, LOGS, REPORTS, run_folder, runs_folder, split_log_name
-from localflyte.runs.journal import parse_event, read_journal
-from localflyte.runs.names import is_action_name, is_run_name
-from localflyte.runs.record import Recorder, RunRecord, State
+from localflyte.runs.folder import JOURNAL
+from localflyte.runs.folder import LOGS
+from localflyte.runs.folder import REPORTS
+from localflyte.runs.folder import run_folder
+from localflyte.runs.folder import runs_folder
+from localflyte.runs.folder import split_log_name
+from localflyte.runs.journal import parse_event
+from localflyte.runs.journal import read_journal
+from localflyte.runs.names import is_action_name
+from localflyte.runs.names import is_run_name
+from localflyte.runs.record import Recorder
+from localflyte.runs.record import RunRecord
+from localflyte.runs.record import State
 from localflyte.spec.event import Event
 
 __all__ = ("RunSummary", "find_run", "is_engine_alive", "list_runs", "load_run")

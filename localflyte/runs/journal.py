@@ -10,11 +10,14 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+from typing import NamedTuple
 
 from localflyte.errors import clip
-from localflyte.runs.folder import JOURNAL, make_private_folder
+from localflyte.runs.folder import JOURNAL
+from localflyte.runs.folder import make_private_folder
 from localflyte.spec.event import Event
 
 __all__ = ("Journal", "Reading", "encode_event", "parse_event", "read_journal")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from enum import StrEnum
 from typing import Any
 
 from localflyte.spec.event import Event
@@ -14,7 +16,7 @@ from localflyte.spec.event import Event
 __all__ = ("ActionRecord", "AttemptRecord", "ErrorRecord", "Recorder", "RunRecord", "State")
 
 
-class State(str, Enum):
+class State(StrEnum):
     #: accepted, and waiting for a slot or for its retry
     QUEUED = "queued"
     #: an attempt of it lives
