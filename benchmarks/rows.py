@@ -1,0 +1,89 @@
+"""Rows: what is measured, how often, and by whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ("ROWS", "Row")
+
+EVERYBODY = ("localflyte", "floor", "flyte", "futures", "loky")
+ENGINES = ("localflyte", "flyte")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    name: str
+    title: str
+    program: str
+    calls: int
+    """Calls in one process of the subject; a pool that is slow gets fewer, see `Subject.most_calls`."""
+    rounds: int = 5
+    quick_calls: int
+    """Calls under ``--quick``; 0 leaves the row out."""
+    subjects: tuple[str, ...] = EVERYBODY
+    warm: bool = False
+    """Run once before measuring, so that the measured run finds everything in the cache."""
+
+
+ROWS = (
+    Row(name="sequential-async", title="no-op call, async task", program="sequential_async", calls=300, quick_calls=100),
+    Row(name="sequential-sync", title="no-op call, sync task", program="sequential_sync", calls=300, quick_calls=100),
+    Row(name="fanout-async", title="fan-out of 1,000, a call, async task", program="fanout_async", calls=1000, quick_calls=1000),
+    Row(name="fanout-sync", title="fan-out of 1,000, a call, sync task", program="fanout_sync", calls=1000, quick_calls=1000),
+    Row(
+        name="fanout-10000",
+        title="fan-out of 10,000, a call, async task",
+        program="fanout_async",
+        calls=10_000,
+        rounds=3,
+        quick_calls=0,
+        subjects=("localflyte", "floor", "flyte", "loky"),
+    ),
+    Row(
+        name="cached-async",
+        title="cache hit in a second run, async task",
+        program="cached_async",
+        calls=500,
+        quick_calls=100,
+        subjects=("localflyte", "flyte", "memory"),
+        warm=True,
+    ),
+    Row(
+        name="cached-sync",
+        title="cache hit in a second run, sync task",
+        program="cached_sync",
+        calls=500,
+        quick_calls=100,
+        subjects=("localflyte", "flyte", "memory"),
+        warm=True,
+    ),
+    Row(name="payload", title="1 MB of bytes in and out", program="payload", calls=40, quick_calls=20),
+    Row(
+        name="nested",
+        title="nested pair, both calls",
+        program="nested",
+        calls=150,
+        quick_calls=50,
+        subjects=("localflyte", "floor", "flyte"),
+    ),
+    Row(name="chain", title="chain 40 deep, a link", program="chain", calls=10, quick_calls=3, subjects=ENGINES),
+    Row(name="cpu", title="8 x 0.5 s of CPU, wall time", program="cpu", calls=8, rounds=3, quick_calls=8),
+    Row(
+        name="cold",
+        title="`localflyte run` of a hello, whole command",
+        program="hello",
+        calls=1,
+        rounds=15,
+        quick_calls=1,
+        subjects=("localflyte", "python", "flyte"),
+    ),
+    Row(
+        name="import",
+        title="`import localflyte`, whole interpreter",
+        program="",
+        calls=1,
+        rounds=25,
+        quick_calls=1,
+        subjects=("localflyte", "python", "flyte"),
+    ),
+)
