@@ -18,9 +18,7 @@ PREFIX = "LOCALFLYTE_"
 #: Variables of that prefix that are no settings: the switches of our own tests and benchmarks.
 OTHER_PREFIXES = ("LOCALFLYTE_TEST_", "LOCALFLYTE_BENCH_")
 
-KIB = 1024
-MIB = 1024 * KIB
-GIB = 1024 * MIB
+MIB = 1024 * 1024
 
 
 def _default_home() -> Path:
@@ -50,7 +48,7 @@ class Settings:
     #: invocations of one run that may be past admission at once
     max_in_flight: int = 1000
     #: bytes of one message between the engine and a worker; a larger one is refused before it is read
-    max_frame_bytes: int = GIB
+    max_frame_bytes: int = 1024 * MIB
     #: bytes kept of what one attempt prints on one stream; the rest is dropped, and the log says so
     log_cap_bytes: int = 64 * MIB
     #: calls that one `flyte.map` without a concurrency has under way at once
@@ -125,7 +123,6 @@ _KINDS = {
     "max_map_window": "a whole number above 0",
     "strict": "true or false",
 }
-_UNITS = {"": 1, "k": 1000, "ki": KIB, "m": 1000**2, "mi": MIB, "g": 1000**3, "gi": GIB, "t": 1000**4, "ti": 1024 * GIB}
 _BOOLS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -162,11 +159,9 @@ def _number(value: Any, *, whole: bool, positive: bool) -> int | float:
 
 
 def _size(value: Any) -> int:
-    if not isinstance(value, str):
-        return int(_number(value, whole=True, positive=True))
-    digits = value.strip().rstrip("BbKkMmGgTtIi")
-    unit = value.strip()[len(digits) :].lower().removesuffix("b")
-    return int(_number(float(digits) * _UNITS[unit], whole=True, positive=True))
+    from localflyte.spec.quantity import parse_bytes
+
+    return int(_number(parse_bytes(value) if isinstance(value, str) else value, whole=True, positive=True))
 
 
 def _unknown(name: str, where: str, known: list[str]) -> ConfigurationError:

@@ -40,7 +40,7 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
     [
         ("LOCALFLYTE_CPU", "1.5", "cpu", 1.5),
         ("LOCALFLYTE_MEMORY", "8Gi", "memory", 8 * 1024**3),
-        ("LOCALFLYTE_MEMORY", "1.5GiB", "memory", 3 * 512 * 1024**2),
+        ("LOCALFLYTE_MEMORY", "1.5Gi", "memory", 3 * 512 * 1024**2),
         ("LOCALFLYTE_MEMORY", "500M", "memory", 500_000_000),
         ("LOCALFLYTE_MEMORY", "1024", "memory", 1024),
         ("LOCALFLYTE_PREFORK", "0", "prefork", 0),

@@ -1,0 +1,82 @@
+"""flyte.logger and flyte.system_logger."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import localflyte as flyte
+from localflyte import logs
+
+
+@pytest.fixture(autouse=True)
+def as_they_were() -> Iterator[None]:
+    levels = logs.system_logger.level, logs.logger.level
+    yield
+    logs.configure(level=levels[0], user_level=levels[1], log_format="console")
+
+
+def test_user_logger_shows_info(capsys: pytest.CaptureFixture[str]) -> None:
+    flyte.logger.info("at %d", 3)
+    assert capsys.readouterr().err == "INFO at 3\n"
+
+
+def test_system_logger_starts_at_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    flyte.system_logger.info("quiet")
+    flyte.system_logger.warning("heard")
+    assert capsys.readouterr().err == "[flyte] WARNING heard\n"
+
+
+def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(log_format="json")
+    flyte.logger.error("bad")
+    line = json.loads(capsys.readouterr().err)
+    assert (line["level"], line["message"], line["logger_name"]) == ("ERROR", "bad", "flyte.user")
+
+
+def test_nothing_goes_to_the_root_logger() -> None:
+    assert not flyte.logger.propagate
+    assert not flyte.system_logger.propagate
+
+
+def test_root_logger_is_left_alone_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before = list(root.handlers)
+    logs.configure(level=logging.INFO)
+    assert root.handlers == before
+    try:
+        logs.configure(reset_root_logger=True)
+        logging.getLogger("some.library").warning("mine now")
+        assert "WARNING mine now" in capsys.readouterr().err
+    finally:
+        root.handlers[:] = before
+
+
+def test_once_is_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_said", set())
+    logs.say_once("only once")
+    logs.say_once("only once")
+    assert capsys.readouterr().err.count("only once") == 1
+
+
+@pytest.mark.parametrize(("variable", "value", "name"), [("LOG_LEVEL", "DEBUG", "system_logger"), ("USER_LOG_LEVEL", "10", "logger")])
+def test_level_from_the_environment(variable: str, value: str, name: str) -> None:
+    code = f"import localflyte as flyte; print(flyte.{name}.level)"
+    done = subprocess.run([sys.executable, "-c", code], env={variable: value, "PYTHONPATH": "."}, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "10"
+
+
+def test_record_says_which_action_wrote_it(capsys: pytest.CaptureFixture[str]) -> None:
+    from localflyte.api import context
+
+    context.enter({"run": "r1", "action": "a7"})
+    try:
+        flyte.logger.info("inside")
+    finally:
+        context.activate(None)
+    assert capsys.readouterr().err == "[r1][a7] INFO inside\n"

@@ -1,0 +1,88 @@
+"""flyte.syncify: both forms of a function."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from localflyte.syncify import syncify
+
+
+@syncify
+async def double(number: int) -> int:
+    await asyncio.sleep(0)
+    return number * 2
+
+
+@syncify
+async def count(up_to: int) -> AsyncIterator[int]:
+    for number in range(up_to):
+        yield number
+
+
+class Counter:
+    total = 1
+
+    @syncify
+    async def plus(self, number: int) -> int:
+        return self.total + number
+
+    @syncify
+    @classmethod
+    async def of_class(cls) -> str:
+        return cls.__name__
+
+    @syncify
+    @staticmethod
+    async def alone(number: int) -> int:
+        return number
+
+
+def test_blocking_form() -> None:
+    assert double(3) == 6
+
+
+def test_awaited_form() -> None:
+    assert asyncio.run(double.aio(3)) == 6
+
+
+def test_blocking_form_inside_a_running_loop() -> None:
+    async def main() -> int:
+        return double(4)
+
+    assert asyncio.run(main()) == 8
+
+
+def test_generator() -> None:
+    assert list(count(3)) == [0, 1, 2]
+
+
+def test_async_generator() -> None:
+    async def main() -> list[int]:
+        return [number async for number in count.aio(3)]
+
+    assert asyncio.run(main()) == [0, 1, 2]
+
+
+def test_methods() -> None:
+    assert (Counter().plus(2), Counter.of_class(), Counter.alone(5)) == (3, "Counter", 5)
+
+
+def test_name_and_documentation_stay() -> None:
+    assert double.__name__ == "double"
+
+
+def test_errors_come_through() -> None:
+    @syncify
+    async def fail() -> None:
+        raise KeyError("k")
+
+    with pytest.raises(KeyError):
+        fail()
+
+
+def test_plain_function_is_refused() -> None:
+    with pytest.raises(TypeError, match="async def"):
+        syncify(len)
