@@ -28,6 +28,9 @@ from flyte.io import File
 env = flyte.TaskEnvironment(name="stdlib", resources=flyte.Resources(cpu=1, memory="250Mi"))
 
 SKIPPED = {"test", "tests", "idle_test", "site-packages", "dist-packages", "node_modules", "venv", "__pycache__"}
+BRANCHES = (
+    ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.comprehension, ast.match_case, ast.BoolOp,
+)  # fmt: skip
 NEVER_IMPORTED = {"TYPE_CHECKING", "typing.TYPE_CHECKING", "__name__ == '__main__'"}
 
 
@@ -130,19 +133,12 @@ class Reader(ast.NodeVisitor):
         self.inside.pop()
         self.scope.pop()
 
-    visit_AsyncFunctionDef = visit_FunctionDef
-
-    def visit_branch(self, node: ast.AST) -> None:
-        if self.inside:
-            self.inside[-1].paths += len(node.values) - 1 if isinstance(node, ast.BoolOp) else 1
-        self.generic_visit(node)
-
-    visit_IfExp = visit_For = visit_AsyncFor = visit_While = visit_branch
-    visit_BoolOp = visit_ExceptHandler = visit_comprehension = visit_match_case = visit_branch
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self.visit_FunctionDef(node)
 
     def visit_If(self, node: ast.If) -> None:
         if self.scope or ast.unparse(node.test) not in NEVER_IMPORTED:
-            self.visit_branch(node)
+            self.generic_visit(node)
 
     def visit_Import(self, node: ast.Import) -> None:
         self.note_imports([alias.name for alias in node.names])
@@ -151,6 +147,11 @@ class Reader(ast.NodeVisitor):
         above = self.package.split(".")[: -(node.level - 1) or None] if node.level else []
         base = ".".join((*above, *filter(None, [node.module])))
         self.note_imports([f"{base}.{alias.name}" for alias in node.names])
+
+    def generic_visit(self, node: ast.AST) -> None:
+        if self.inside and isinstance(node, BRANCHES):
+            self.inside[-1].paths += len(node.values) - 1 if isinstance(node, ast.BoolOp) else 1
+        super().generic_visit(node)
 
     def note_imports(self, names: list[str]) -> None:
         if self.inside:
@@ -258,28 +259,28 @@ def reachable(start: str, graph: dict[str, set[str]]) -> set[str]:
 @env.task(report=True)
 async def main(root: str = "") -> str:
     """Measure every module under `root` (the standard library if empty), then say what was found."""
-    top = Path(root or sysconfig.get_path("stdlib")).resolve()
-    base = top.parent if (top / "__init__.py").exists() else top
-    files = sorted(python_files(top))
+    top = os.path.abspath(root or sysconfig.get_path("stdlib"))
+    files = sorted(python_files(Path(top)))
     if not files:
         raise ValueError(f"no Python files under {top}: give another folder with --root")
-    modules = await asyncio.gather(*(measure_file(path, base) for path in files))
+    modules = await asyncio.gather(*(measure_file(name, path) for name, path in files))
     survey = await summarise(list(modules))
-    await flyte.report.replace.aio(page(survey, str(top)))
+    await flyte.report.replace.aio(page(survey, top))
     return table(survey)
 
 
-async def measure_file(path: Path, base: Path) -> Module:
-    names = path.relative_to(base).with_suffix("").parts
-    is_package = names[-1] == "__init__"
-    name = ".".join(names[:-1] if is_package else names)
-    return await measure(name, await File.from_local(str(path)), is_package)
+async def measure_file(name: str, path: Path) -> Module:
+    return await measure(name, await File.from_local(str(path)), path.name == "__init__.py")
 
 
-def python_files(top: Path) -> Iterator[Path]:
+def python_files(top: Path) -> Iterator[tuple[str, Path]]:
+    """Every module below a folder: the name it is imported by, and its file."""
+    base = top.parent if (top / "__init__.py").exists() else top
     for folder, folders, names in os.walk(top):
         folders[:] = [name for name in folders if name not in SKIPPED and not name.startswith(".")]
-        yield from (Path(folder, name) for name in names if name.endswith(".py"))
+        for path in (Path(folder, name) for name in names if name.endswith(".py")):
+            parts = path.relative_to(base).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
 
 
 def table(survey: Survey) -> str:
