@@ -259,7 +259,7 @@ def reachable(start: str, graph: dict[str, set[str]]) -> set[str]:
 @env.task(report=True)
 async def main(root: str = "") -> str:
     """Measure every module under `root` (the standard library if empty), then say what was found."""
-    top = os.path.abspath(root or sysconfig.get_path("stdlib"))
+    top = root or sysconfig.get_path("stdlib")
     files = sorted(python_files(Path(top)))
     if not files:
         raise ValueError(f"no Python files under {top}: give another folder with --root")
@@ -275,6 +275,7 @@ async def measure_file(name: str, path: Path) -> Module:
 
 def python_files(top: Path) -> Iterator[tuple[str, Path]]:
     """Every module below a folder: the name it is imported by, and its file."""
+    top = top.resolve()
     base = top.parent if (top / "__init__.py").exists() else top
     for folder, folders, names in os.walk(top):
         folders[:] = [name for name in folders if name not in SKIPPED and not name.startswith(".")]
