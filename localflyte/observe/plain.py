@@ -21,9 +21,7 @@ __all__ = ("TOLD", "PlainConsole", "describe", "is_terminal", "tell_failure", "w
 
 PAUSE = 0.02  # seconds between two writes, so that thousands of events a second share one
 #: the kinds of event that a console says something about
-TOLD = frozenset(
-    ("log", "run.started", "run.finished", "attempt.ended", "action.retrying", "action.finished", "action.report", "notice")
-)
+TOLD = frozenset(("log", "run.started", "run.finished", "attempt.ended", "action.retrying", "action.finished", "action.report", "notice"))
 
 
 class PlainConsole:

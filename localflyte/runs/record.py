@@ -121,7 +121,9 @@ class RunRecord:
 
     def counts(self) -> Counter[str]:
         """Count the actions by status; ``cached`` ones are counted there and not as succeeded."""
-        return Counter("cached" if action.cached else action.status.value for action in self.actions.values())
+        return Counter(
+            "cached" if action.cached and action.status is State.SUCCEEDED else action.status.value for action in self.actions.values()
+        )
 
     def walk(self) -> Iterator[tuple[int, ActionRecord]]:
         """Yield each action with its depth, callers before the calls they made."""
