@@ -27,8 +27,12 @@ RuntimeError
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal, NoReturn
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+from typing import ClassVar
+from typing import Literal
+from typing import NoReturn
 
 from localflyte.spec.outcome import ErrorInfo
 
@@ -266,7 +270,7 @@ class TaskTimeoutError(_MessageError, code="TaskTimeoutError"):
     """Raised when one of the bounds of ``timeout=`` was reached."""
 
 
-class InlineIOMaxBytesBreached(_MessageError, code="InlineIOMaxBytesBreached"):
+class InlineIOMaxBytesBreached(_MessageError, code="InlineIOMaxBytesBreached"):  # noqa: N818 - Flyte's name
     """Raised when inputs or outputs are larger than ``max_inline_io_bytes``."""
 
 

@@ -11,10 +11,22 @@ import pytest
 from localflyte import errors
 from localflyte.spec.outcome import ErrorInfo
 
-GIVEN: tuple[str, ...] = ("OOMError", "TaskInterruptedError", "PrimaryContainerNotFoundError", "RetriesExhaustedError", "InvalidImageNameError")
+GIVEN: tuple[str, ...] = (
+    "OOMError",
+    "TaskInterruptedError",
+    "PrimaryContainerNotFoundError",
+    "RetriesExhaustedError",
+    "InvalidImageNameError",
+)
 GIVEN += ("ImagePullBackOffError", "NotInTaskContextError", "RuntimeUserError")
 
-NAMED: tuple[str, ...] = ("TaskTimeoutError", "ConditionTimedoutError", "RemoteTaskNotFoundError", "RemoteTaskUsageError", "DeploymentError")
+NAMED: tuple[str, ...] = (
+    "TaskTimeoutError",
+    "ConditionTimedoutError",
+    "RemoteTaskNotFoundError",
+    "RemoteTaskUsageError",
+    "DeploymentError",
+)
 NAMED += ("ImageBuildError", "ModuleLoadError", "InlineIOMaxBytesBreached", "ActionAbortedError", "SlowDownError")
 NAMED += ("OnlyAsyncIOSupportedError", "ParameterMaterializationError", "CodeBundleError", "ConditionAlreadyExistsError")
 NAMED += ("ConditionFailedError", "ConditionNotFoundError")
@@ -75,7 +87,9 @@ def test_all_is_complete() -> None:
     assert {name for name in public if not name.startswith("_")} <= set(errors.__all__)
 
 
-@pytest.mark.parametrize("compute", [lambda e: e + 1, lambda e: 1 + e, lambda e: e * 2, lambda e: 2 / e, lambda e: e // 2, lambda e: sum([1, e])])
+@pytest.mark.parametrize(
+    "compute", [lambda e: e + 1, lambda e: 1 + e, lambda e: e * 2, lambda e: 2 / e, lambda e: e // 2, lambda e: sum([1, e])]
+)
 def test_arithmetic_raises_the_error_itself(compute: Any) -> None:
     """Test that summing the results of a map raises the failure among them."""
     error = errors.OOMError("OOM", "too much")
@@ -135,7 +149,7 @@ class Unprintable(Exception):
 
 class NotText(Exception):
     def __str__(self) -> str:
-        return 5  # type: ignore[return-value]
+        return 5  # type: ignore[return-value]  # noqa: PLE0307 - that is the case
 
 
 @pytest.mark.parametrize(("error", "code"), [(Unprintable(), "Unprintable"), (NotText(), "NotText")])

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any
+from typing import Generic
+from typing import Literal
+from typing import ParamSpec
+from typing import Protocol
+from typing import TypeVar
+from typing import cast
+from typing import runtime_checkable
 
 from localflyte.spec.digest import sha256
 

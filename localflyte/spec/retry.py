@@ -27,7 +27,7 @@ class Backoff:
         _check_wait("base", self.base)
         if self.cap is not None:
             _check_wait("cap", self.cap)
-        factor = self.factor
+        factor: object = self.factor
         if isinstance(factor, bool) or not isinstance(factor, int | float) or not abs(factor) < float("inf"):
             raise ValueError(f"Backoff.factor must be a finite number, got {factor!r}")
         if factor < 1:

@@ -35,8 +35,9 @@ class Secret:
     as_env_var: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.key, str) or not self.key:
-            raise ValueError(f"a Secret needs a key, got {self.key!r}")
+        key: object = self.key
+        if not isinstance(key, str) or not key:
+            raise ValueError(f"a Secret needs a key, got {key!r}")
         if self.mount and str(self.mount) != MOUNT:
             raise ValueError(f"Secret {self.key!r}: mount must be {MOUNT}, the only path Flyte mounts secrets at, got {self.mount}")
         if not self.mount and not self.as_env_var:

@@ -45,7 +45,7 @@ def timeout_from_request(timeout: TimeoutType | None) -> Timeout:
     """
     if isinstance(timeout, Timeout):
         return timeout
-    if timeout is None or (isinstance(timeout, int | timedelta) and not isinstance(timeout, bool)):
+    if not isinstance(timeout, bool) and isinstance(timeout, int | timedelta | None):
         return Timeout(max_runtime=timeout)
     raise ValueError(f"timeout must be a number of seconds as int, a timedelta or a flyte.Timeout, got {timeout!r}{_hint(timeout)}")
 
@@ -58,7 +58,7 @@ def _seconds(name: str, bound: object) -> float | None:
     elif isinstance(bound, int) and not isinstance(bound, bool):
         seconds = float(bound)
     else:
-        raise ValueError(f"Timeout.{name} must be a number of seconds as int, or a timedelta, got {bound!r}{_hint(bound)}")
+        raise ValueError(f"Timeout.{name} must be a number of seconds as int, or a timedelta, got {bound!r}{_hint(bound)}")  # noqa: TRY004
     if seconds < 0:
         raise ValueError(f"Timeout.{name} must be 0 or more, got {bound}; 0 means unlimited")
     return seconds or None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
+from typing import Final
 
 from localflyte.spec.documentation import truncate_description
 
@@ -62,9 +63,11 @@ class Cron:
     timezone: str = "UTC"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.expression, str) or not (self.expression.startswith("@") or len(self.expression.split()) == 5):
-            raise ValueError(f'Cron({self.expression!r}) must have five fields, minute hour day month weekday, like "0 9 * * 1"')
-        if not isinstance(self.timezone, str) or len(self.timezone.split()) != 1:
+        expression: object = self.expression
+        if not isinstance(expression, str) or not (expression.startswith("@") or len(expression.split()) == 5):
+            raise ValueError(f'Cron({expression!r}) must have five fields, minute hour day month weekday, like "0 9 * * 1"')
+        timezone: object = self.timezone
+        if not isinstance(timezone, str) or len(timezone.split()) != 1:
             raise ValueError(f'Cron.timezone must be the name of a time zone, like "Europe/London", got {self.timezone!r}')
 
     @property
@@ -88,7 +91,7 @@ class FixedRate:
     start_time: datetime | None = None
 
     def __post_init__(self) -> None:
-        minutes = self.interval_minutes
+        minutes: object = self.interval_minutes
         if isinstance(minutes, bool) or not isinstance(minutes, int) or minutes < 1:
             raise ValueError(f"FixedRate.interval_minutes must be a whole number of at least 1, got {minutes!r}")
 

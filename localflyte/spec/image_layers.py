@@ -1,0 +1,195 @@
+"""Layer: one step on the way from a base image to a task's image, with what it needs to be repeated elsewhere.
+
+kind              options (beside `secret_mounts`, which most have)
+pip               packages, and how pip is to be called: index_url, extra_index_urls, pre, extra_args
+requirements      file, and the same
+wheels            wheel_dir, package_name, and the same
+uv_script         script, and the same
+uv_project        pyproject, uvlock, project_install_mode, and the same
+poetry_project    pyproject, poetry_lock, extra_args, project_install_mode
+pixi_project      manifest, pixi_lock, environment, extra_args, project_install_mode
+pixi_script       script, environment, extra_args
+apt               packages
+commands          commands
+env               env_vars, as pairs
+workdir           workdir
+source_file       src, dst
+source_folder     src, dst
+code_bundle       copy_style, dst
+dockerignore      path
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Any
+
+from localflyte.spec.digest import sha256
+from localflyte.spec.plan import SecretTerms
+from localflyte.spec.secret import SecretRequest
+from localflyte.spec.secret import secrets_from_request
+
+__all__ = ("DIST_FOLDER", "AnyPath", "Layer", "PythonWheels", "absolute", "content_digest", "mounts", "pip_options", "words")
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    DIST_FOLDER: Path
+    """Where a build of flyte itself would leave its wheels; files that are built with them import it."""
+
+AnyPath = str | os.PathLike[str]
+
+DIST = "dist"
+
+#: The options that name a file or a folder on this machine.
+PATHS = frozenset(("file", "wheel_dir", "script", "pyproject", "uvlock", "poetry_lock", "manifest", "pixi_lock", "src", "path"))
+
+#: Folders that tools make beside sources: they change without the sources changing.
+_MADE_BY_TOOLS = frozenset(("__pycache__", ".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache"))
+
+Option = str | bool | tuple[Any, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One step of an image."""
+
+    kind: str
+    options: tuple[tuple[str, Option], ...]
+
+    @classmethod
+    def of(cls, kind: str, **options: Option) -> Layer:
+        """Make a layer from its options by name."""
+        return cls(kind, tuple(options.items()))
+
+    def get(self, name: str) -> Any:
+        """:return: the option of that name, or ``None``"""
+        return dict(self.options).get(name)
+
+    def describe(self) -> dict[str, Any]:
+        """:return: the kind and the options as plain lists, dicts, text and booleans"""
+        return {"kind": self.kind, **{name: _plain(value) for name, value in self.options}}
+
+    def paths(self) -> list[str]:
+        """:return: the files and folders it copies or reads; they need not exist before the image is built"""
+        return [value for name, value in self.options if name in PATHS and isinstance(value, str)]
+
+    def content(self) -> str:
+        """:return: what it is made of as text that is the same on every machine: the content of its files, not their place"""
+        files = {name: content_digest(value) for name, value in self.options if name in PATHS and isinstance(value, str)}
+        parts = [f"{name}={files.get(name) or repr(_plain(value))}" for name, value in self.options]
+        if self.get("project_install_mode") == "install_project":
+            parts.append(content_digest(os.path.dirname(self.get("pyproject") or self.get("manifest"))))
+        elif self.kind in ("uv_script", "pixi_script"):
+            parts = [f"script={_script_digest(self.get('script'))}", *parts[1:]]
+        return f"{self.kind}({', '.join(parts)})"
+
+
+def PythonWheels(  # noqa: N802 - Flyte's name
+    *,
+    wheel_dir: AnyPath,
+    package_name: str,
+    index_url: str | None = None,
+    extra_index_urls: str | Sequence[str] | None = None,
+    pre: bool = False,
+    extra_args: str | None = None,
+    secret_mounts: SecretRequest | None = None,
+) -> Layer:
+    """Install a package from a folder of wheels.
+
+    :param wheel_dir: the folder
+    :param package_name: the package
+    """
+    options = pip_options(index_url, extra_index_urls, pre, extra_args, secret_mounts)
+    return Layer.of("wheels", wheel_dir=absolute(wheel_dir), package_name=package_name, **options)
+
+
+def pip_options(
+    index_url: str | None,
+    extra_index_urls: str | Sequence[str] | None,
+    pre: bool,
+    extra_args: str | None,
+    secret_mounts: SecretRequest | None,
+) -> dict[str, Option]:
+    """Freeze the options that every installer of Python packages shares."""
+    urls = (extra_index_urls,) if isinstance(extra_index_urls, str) else tuple(extra_index_urls or ())
+    return {
+        "index_url": index_url,
+        "extra_index_urls": urls,
+        "pre": pre,
+        "extra_args": extra_args,
+        "secret_mounts": mounts(secret_mounts),
+    }
+
+
+def mounts(secrets: SecretRequest | Sequence[Any] | None) -> tuple[SecretTerms, ...]:
+    """Freeze the secrets that a build may see."""
+    return tuple(secret.terms() for secret in secrets_from_request(secrets or ()))
+
+
+def words(method: str, items: Iterable[object]) -> tuple[str, ...]:
+    """Freeze the names given to a method.
+
+    :raises TypeError: if one of them is not text
+    """
+    several = tuple(items)
+    for item in several:
+        if not isinstance(item, str):
+            raise TypeError(f"{method} takes its items as separate arguments, like 'vim', 'git', not as ['vim', 'git']; got {item!r}")
+    return tuple(str(item) for item in several)
+
+
+def absolute(path: AnyPath) -> str:
+    """Fix a path while the folder it was written for is still the current one."""
+    return os.path.abspath(os.fspath(path))
+
+
+def content_digest(path: str) -> str:
+    """Digest a file, or all files of a folder with their names; a path that does not exist stands for itself."""
+    if os.path.isdir(path):
+        return sha256("\n".join(_listing(path)).encode())
+    try:
+        with open(path, "rb") as file:
+            return sha256(file.read())
+    except OSError:
+        return f"missing {os.path.basename(path)}"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DIST_FOLDER":
+        from pathlib import Path
+
+        return Path(absolute(DIST))
+    raise AttributeError(f"module {__name__} has no attribute {name}")
+
+
+def _listing(folder: str) -> list[str]:
+    lines = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in _MADE_BY_TOOLS)
+        paths = [os.path.join(parent, name) for name in sorted(files)]
+        lines += [f"{os.path.relpath(path, folder)} {content_digest(path)}" for path in paths]
+    return lines
+
+
+def _script_digest(path: str) -> str:
+    """Digest the PEP 723 block alone: the rest of a script is code, and code is no part of its image."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        start = lines.index("# /// script")
+        return sha256("\n".join(lines[start : lines.index("# ///", start)]).encode())
+    except (OSError, ValueError):
+        return content_digest(path)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, SecretTerms):
+        return {"key": value.key, "group": value.group, "mount": value.mount, "env_var": value.env_var}
+    return value
