@@ -1,4 +1,4 @@
-"""This file answers questions about the annotation of an input: what it is made of, and how a person would write it."""
+"""Annotations: what the annotation of an input is made of, and how a person would write it."""
 
 from __future__ import annotations
 

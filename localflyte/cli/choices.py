@@ -1,11 +1,12 @@
-"""This file picks the member of an Enum or the value of a Literal that a text means."""
+"""Choices: the member of an Enum or the value of a Literal that a text means."""
 
 from __future__ import annotations
 
 import typing
-from difflib import get_close_matches
 from enum import Enum
 from typing import Any
+
+from localflyte.cli.near import near
 
 __all__ = ("enum_member", "literal_value", "spelling")
 
@@ -54,6 +55,6 @@ def spelling(value: object) -> str:
 
 
 def _not_one_of(text: object, choices: list[str]) -> str:
-    close = get_close_matches(str(text), choices, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    close = near(str(text), choices, cutoff=0.5)
+    hint = f"; did you mean {close!r}?" if close else ""
     return f"{text!r} is not one of {', '.join(map(repr, choices))}{hint}"

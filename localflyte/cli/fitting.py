@@ -1,4 +1,4 @@
-"""This file fits parsed JSON or YAML, which knows six types, into the annotation of a task's input."""
+"""Fitting: parsed JSON or YAML, which knows six types, made to fit the annotation of a task's input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from dataclasses import is_dataclass
 from datetime import date
 from datetime import datetime
 from datetime import timedelta
-from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
@@ -28,6 +27,7 @@ from localflyte.cli.choices import literal_value
 from localflyte.cli.moments import parse_date
 from localflyte.cli.moments import parse_datetime
 from localflyte.cli.moments import parse_duration
+from localflyte.cli.near import near
 from localflyte.cli.reference import reference_from
 from localflyte.cli.reference import reference_kind
 
@@ -54,13 +54,13 @@ def fit(value: Any, annotation: Any, *, where: str = "", base: Any = None) -> An
     rule = _RULES.get(origin) or _rule_of(origin, annotation)
     try:
         return rule(value, annotation, where, base)
-    except _Misfit:
+    except _MisfitError:
         raise
     except Exception as error:  # noqa: BLE001 - the user's own __init__ and __post_init__ run in here
-        raise _Misfit(_placed(where, str(error) or type(error).__name__)) from None
+        raise _MisfitError(_placed(where, str(error) or type(error).__name__)) from None
 
 
-class _Misfit(ValueError):
+class _MisfitError(ValueError):
     """Raised when a value does not fit; its message already says where."""
 
 
@@ -68,10 +68,10 @@ def _placed(where: str, text: str) -> str:
     return f"at {where}: {text}" if where else text
 
 
-def _expected(annotation: Any, value: Any, where: str) -> _Misfit:
+def _expected(annotation: Any, value: Any, where: str) -> _MisfitError:
     given = json.dumps(value, default=repr)
     shown = given if len(given) <= 60 else f"{given[:57]}..."
-    return _Misfit(_placed(where, f"expected {readable(annotation)}, got {shown}"))
+    return _MisfitError(_placed(where, f"expected {readable(annotation)}, got {shown}"))
 
 
 def _fit_union(value: Any, annotation: Any, where: str) -> Any:
@@ -190,7 +190,7 @@ def _fit_tuple(value: Any, annotation: Any, where: str, _base: Any) -> Any:
     if len(members) == 2 and members[1] is Ellipsis:
         members = (members[0],) * len(value)
     if len(value) != len(members):
-        raise _Misfit(_placed(where, f"expected {len(members)} values for {readable(annotation)}, got {len(value)}"))
+        raise _MisfitError(_placed(where, f"expected {len(members)} values for {readable(annotation)}, got {len(value)}"))
     return tuple(fit(item, member, where=f"{where}[{at}]") for at, (item, member) in enumerate(zip(value, members, strict=True)))
 
 
@@ -219,11 +219,11 @@ def _fit_model(value: Any, annotation: Any, where: str, base: Any) -> Any:
     try:
         return annotation.model_validate_json(json.dumps({**start, **value}, default=str))
     except ValueError as error:
-        problems = getattr(error, "errors", list)()
+        problems: list[Any] = getattr(error, "errors", list)()
         if not problems:
             raise
         place = where + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problems[0]["loc"])
-        raise _Misfit(_placed(place, problems[0]["msg"])) from None
+        raise _MisfitError(_placed(place, problems[0]["msg"])) from None
 
 
 def _fit_dataclass(value: Any, annotation: Any, where: str, base: Any) -> Any:
@@ -256,7 +256,7 @@ def _fit_namedtuple(value: Any, annotation: Any, where: str, base: Any) -> Any:
     hints = typing.get_type_hints(annotation, include_extras=True)
     if isinstance(value, list):
         if len(value) > len(names):
-            raise _Misfit(_placed(where, f"expected {len(names)} values for {readable(annotation)}, got {len(value)}"))
+            raise _MisfitError(_placed(where, f"expected {len(names)} values for {readable(annotation)}, got {len(value)}"))
         value = dict(zip(names, value, strict=False))
     if not isinstance(value, dict):
         raise _expected(annotation, value, where)
@@ -268,11 +268,11 @@ def _fit_namedtuple(value: Any, annotation: Any, where: str, base: Any) -> Any:
 def _fit_fields(value: Mapping[str, Any], hints: Mapping[str, Any], missing: list[str], where: str) -> dict[str, Any]:
     for name in value:
         if name not in hints:
-            close = get_close_matches(str(name), list(hints), n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; the fields are {', '.join(hints)}"
-            raise _Misfit(_placed(where, f"there is no field {name!r}{hint}"))
+            close = near(str(name), hints)
+            hint = f"; did you mean {close!r}?" if close else f"; the fields are {', '.join(hints)}"
+            raise _MisfitError(_placed(where, f"there is no field {name!r}{hint}"))
     if missing:
-        raise _Misfit(_placed(where, f"missing: {', '.join(map(repr, missing))}"))
+        raise _MisfitError(_placed(where, f"missing: {', '.join(map(repr, missing))}"))
     return {name: fit(item, hints[name], where=f"{where}.{name}") for name, item in value.items()}
 
 

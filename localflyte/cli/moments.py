@@ -1,4 +1,4 @@
-"""This file reads points in time and durations as people type them on a command line."""
+"""Moments: points in time and durations as people type them on a command line."""
 
 from __future__ import annotations
 

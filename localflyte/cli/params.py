@@ -1,4 +1,4 @@
-"""This file makes the command-line option of each task input: one click type per kind of annotation."""
+"""Params: the command-line option of each task input, one click type per kind of annotation."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from datetime import datetime
 from datetime import timedelta
 from enum import Enum
 from importlib import import_module
+from typing import TYPE_CHECKING
 from typing import Any
 
 import click
@@ -41,11 +42,16 @@ __all__ = (
     "param_type",
 )
 
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # generic only in newer versions of click
+
 _CONTAINERS = (list, dict, tuple, set, frozenset)
 _NULLS = {"null", "none"}
 
 
-class TextParam(click.ParamType):
+class TextParam(ParamType):
     """A value that is read from text by one function."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
@@ -101,7 +107,7 @@ class UnionParam(TextParam):
         raise ValueError(reasons[0] if len(reasons) == 1 else f"{text!r} is not {self.name} ({'; '.join(reasons)})")
 
 
-def param_type(annotation: Any, default: Any = None) -> click.ParamType:
+def param_type(annotation: Any, default: Any = None) -> ParamType:
     """Choose the click type that reads text into a value of the annotation's type.
 
     :param annotation: the type of the task's input
@@ -122,7 +128,8 @@ def param_type(annotation: Any, default: Any = None) -> click.ParamType:
         return TextParam(kind, lambda text: reference_from(text, annotation))
     if is_from_text(origin):
         return TextParam(readable(annotation), origin)
-    if origin in _CONTAINERS or has_fields(origin) or getattr(origin, "__module__", "") == "collections.abc" and typing.get_args(annotation):
+    is_abstract = getattr(origin, "__module__", "") == "collections.abc" and bool(typing.get_args(annotation))
+    if origin in _CONTAINERS or has_fields(origin) or is_abstract:
         return JsonParam(annotation, default)
     return ObjectParam(annotation)
 
@@ -212,7 +219,7 @@ def _shown(default: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-_SCALARS: dict[Any, click.ParamType] = {
+_SCALARS: dict[Any, ParamType] = {
     bool: click.BOOL,
     int: click.INT,
     float: click.FLOAT,

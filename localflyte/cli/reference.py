@@ -1,13 +1,13 @@
-"""This file turns a path that a person typed into a File, Dir or DataFrame."""
+"""Reference: a path that a person typed, as a File, Dir or DataFrame."""
 
 from __future__ import annotations
 
 import os
 import typing
-from difflib import get_close_matches
 from typing import Any
 
 from localflyte.cli.annotations import bare_annotation
+from localflyte.cli.near import near
 
 __all__ = ("reference_from", "reference_kind")
 
@@ -56,7 +56,7 @@ def _check(path: str, text: str, kind: str) -> None:
 def _nearest(path: str) -> str:
     folder, name = os.path.split(path)
     try:
-        close = get_close_matches(name, os.listdir(folder), n=1)
+        close = near(name, os.listdir(folder))
     except OSError:
         return f" (nor a folder {folder!r})"
-    return f"; did you mean {close[0]!r}?" if close else f" (looked in {folder})"
+    return f"; did you mean {close!r}?" if close else f" (looked in {folder})"

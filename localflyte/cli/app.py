@@ -1,0 +1,140 @@
+"""App: the command ``localflyte``, a group that loads a subcommand when it is used."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from localflyte.cli.exits import ExitCode
+from localflyte.cli.exits import say
+from localflyte.cli.exits import say_internal_error
+from localflyte.cli.near import near
+
+__all__ = ("LazyGroup", "run_command_line")
+
+#: each command, where it is, and its line of help: so that `localflyte --help` loads none of them
+COMMANDS = {
+    "run": ("localflyte.cli.run:run", "Run a task of a Python file on this machine."),
+    "runs": ("localflyte.cli.history:runs", "List the runs of this machine, newest first."),
+    "show": ("localflyte.cli.history:show", "Show the tree of one run: states, durations, attempts, errors."),
+    "logs": ("localflyte.cli.history:logs", "Print what the tasks of a run printed."),
+}
+#: commands of flyte that make sense on a cluster only
+ON_A_CLUSTER = (
+    "abort",
+    "build",
+    "create",
+    "delete",
+    "deploy",
+    "edit",
+    "gen",
+    "get",
+    "prefetch",
+    "serve",
+    "signal",
+    "start",
+    "stop",
+    "whoami",
+)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            raise click.UsageError(_unknown(name))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _unknown(name: str) -> str:
+    if os.path.isfile(name):
+        return f"{name!r} is a file: `localflyte run {name} TASK` runs a task of it, `python -m localflyte {name}` runs it as a script"
+    if name in ON_A_CLUSTER:
+        return f"`{name}` needs a Flyte cluster, and localflyte runs tasks on this machine; the commands here are {', '.join(COMMANDS)}"
+    if name.endswith(".py"):
+        return f"there is no file {name!r}, and no such command either"
+    close = near(name, COMMANDS)
+    return f"there is no command {name!r}; " + (f"did you mean {close!r}?" if close else f"the commands are {', '.join(COMMANDS)}")
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from localflyte import __version__
+
+        click.echo(f"localflyte {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version and exit.")
+@click.option("-v", "--verbose", count=True, help="Say more: -v for warnings, -vv for information, -vvv for everything.")
+@click.pass_context
+def cli(ctx: click.Context, verbose: int) -> None:
+    """Flyte 2 code on one machine: every task call in a process of its own.
+
+    `python -m localflyte FILE [ARGS]` runs a script in which `import flyte` means localflyte.
+    """
+    ctx.obj = verbose
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def run_command_line(args: Sequence[str] | None = None) -> int:
+    """Run the command line; every way it can end is an exit code.
+
+    :param args: the arguments, those of this process by default
+    """
+    args = sys.argv[1:] if args is None else list(args)
+    try:
+        code = cli.main(args=list(args), prog_name="localflyte", standalone_mode=False)
+    except click.UsageError as error:
+        say(_with_hint(error))
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        say(error.format_message())
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last door: what comes here is shown as one line
+        return _report(error, args)
+    return code if isinstance(code, int) else ExitCode.SUCCEEDED
+
+
+def _with_hint(error: click.UsageError) -> str:
+    text = error.format_message().rstrip()
+    if error.ctx is None:
+        return text
+    return f"{text}{'' if text.endswith(('.', '?')) else '.'} See `{error.ctx.command_path} --help`."
+
+
+def _report(error: Exception, args: Sequence[str]) -> int:
+    from localflyte.errors import ConfigurationError
+    from localflyte.errors import RunNotFoundError
+    from localflyte.errors import TaskNotFoundError
+
+    if isinstance(error, (ConfigurationError, RunNotFoundError, TaskNotFoundError)):
+        say(str(error))
+        return ExitCode.USAGE
+    say_internal_error(error, verbose=any(arg in {"-v", "-vv", "-vvv", "--verbose"} for arg in args))
+    return ExitCode.INTERNAL

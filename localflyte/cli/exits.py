@@ -1,0 +1,47 @@
+"""Exits: what the exit codes mean, and the one clear line a command ends with instead of a traceback of ours."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import IntEnum
+
+__all__ = ("ExitCode", "say", "say_internal_error")
+
+
+class ExitCode(IntEnum):
+    #: the run succeeded
+    SUCCEEDED = 0
+    #: the task, or the file that defines it, raised
+    FAILED = 1
+    #: the command was not understood: file, task, input or option
+    USAGE = 2
+    #: localflyte itself failed (sysexits.h: EX_SOFTWARE)
+    INTERNAL = 70
+    #: the root task reached one of its time bounds, as timeout(1) says it
+    TIMED_OUT = 124
+    #: ended by Ctrl-C, or aborted from outside
+    INTERRUPTED = 130
+
+
+def say(text: str) -> None:
+    """Print one line on standard error."""
+    print(f"localflyte: {' '.join(text.split())}", file=sys.stderr)
+
+
+def say_internal_error(error: BaseException, *, verbose: bool) -> None:
+    """Report an error of localflyte itself.
+
+    :param error: the exception
+    :param verbose: print its whole traceback first
+    """
+    if verbose:
+        import traceback
+
+        traceback.print_exception(error)
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        place = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    more = "" if verbose else "; `localflyte -v ...` shows the traceback"
+    say(f"internal error{place}: {type(error).__name__}: {error}. This is a fault of localflyte, please report it{more}")

@@ -1,0 +1,174 @@
+"""History: ``localflyte runs``, ``show`` and ``logs``, what the runs of this machine left behind."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from localflyte.cli.exits import ExitCode
+from localflyte.cli.near import near
+from localflyte.errors import RunNotFoundError
+from localflyte.observe.logs import read_logs
+from localflyte.observe.text import clock
+from localflyte.observe.text import duration
+from localflyte.observe.text import one_line
+from localflyte.observe.text import printable
+from localflyte.runs.history import RunSummary
+from localflyte.runs.history import list_runs
+from localflyte.runs.history import load_run
+from localflyte.runs.record import ActionRecord
+from localflyte.runs.record import RunRecord
+from localflyte.runs.record import State
+from localflyte.settings import load_settings
+
+__all__ = ("logs", "runs", "show")
+
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+
+
+@click.command(context_settings=HELP_NAMES)
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, metavar="N", help="How many to list; 20 by default.")
+@click.option("--task", metavar="TASK", help="Only runs of this task, by its full name or the part after the last dot.")
+@click.option("--status", metavar="STATUS", help=f"Only runs of this status: {', '.join(State)}.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def runs(limit: int, task: str | None, status: str | None, as_json: bool) -> int:
+    """List the runs of this machine, newest first."""
+    wanted = _state(status)
+    # Filtered before they are cut off, or a rare status would never be found.
+    every = list_runs(load_settings().home, limit=None if task or wanted else limit)
+    rows = [row for row in every if _is_wanted(row, wanted, task)]
+    for row in rows[:limit]:
+        print(json.dumps({**asdict(row), "status": row.status.value}) if as_json else _line(row))
+    if not rows and not as_json:
+        print("No runs." if task or wanted else "No runs yet; `localflyte run FILE TASK` makes one.", file=sys.stderr)
+    return ExitCode.SUCCEEDED
+
+
+def _is_wanted(row: RunSummary, state: State | None, task: str | None) -> bool:
+    return (state is None or row.status is state) and (task is None or task in {row.task, row.task.rpartition(".")[2]})
+
+
+def _state(text: str | None) -> State | None:
+    if text is None:
+        return None
+    name = text.lower().replace("-", "_")
+    if name in set(State):
+        return State(name)
+    close = near(name, list(State))
+    raise click.UsageError(f"there is no status {text!r}; " + (f"did you mean {close!r}?" if close else f"known are {', '.join(State)}"))
+
+
+def _line(row: RunSummary) -> str:
+    columns = [
+        f"{one_line(row.name):<20}",
+        f"{_spoken(row.status):<9}",
+        clock(row.started, with_date=True),
+        f"{duration(row.seconds):>7}",
+        one_line(row.task),
+        one_line(row.error, 80),
+    ]
+    return "  ".join(columns).rstrip()
+
+
+def _spoken(state: State) -> str:
+    return state.value.replace("_", " ")
+
+
+@click.command(context_settings=HELP_NAMES)
+@click.argument("run", metavar="RUN")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(run: str, as_json: bool) -> int:
+    """Show the tree of one run: states, durations, attempts, errors. RUN may be the beginning of a name, or `last`."""
+    record = _load(run)
+    if as_json:
+        print(json.dumps(_as_row(record)))
+    else:
+        print("\n".join(_tree(record)))
+    return ExitCode.SUCCEEDED
+
+
+def _load(name: str) -> RunRecord:
+    home = load_settings().home
+    if name == "last":
+        newest = list_runs(home, limit=1)
+        if not newest:
+            raise RunNotFoundError("There are no runs yet; `localflyte run FILE TASK` makes one.")
+        name = newest[0].name
+    return load_run(home, name)
+
+
+def _as_row(record: RunRecord) -> dict[str, Any]:
+    row = asdict(replace(record, roots=[], actions={}))
+    del row["roots"]
+    # Each action once, with its calls by name: a tree of copies would grow with its depth.
+    row["actions"] = {
+        name: asdict(replace(action, children=[])) | {"children": [child.name for child in action.children]}
+        for name, action in record.actions.items()
+    }
+    return row
+
+
+def _tree(record: RunRecord) -> list[str]:
+    head = (record.name, _spoken(record.status), duration(record.seconds), record.task, record.file)
+    lines = ["  ".join(one_line(part) for part in head if part), f"  {record.path}", ""]
+    for depth, action in record.walk():
+        lines.append(f"{'  ' * depth}{_action(action)}")
+        indent = "  " * (depth + 2)
+        if len(action.attempts) > 1:
+            lines += [f"{indent}attempt {row.number}: {_spoken(row.status)} {duration(row.seconds)}".rstrip() for row in action.attempts]
+        if action.error is not None:
+            lines.append(f"{indent}{one_line(action.error.headline, 300)}")
+    for root in record.roots:
+        if root.error is not None and root.error.traceback:
+            lines += ["", *(f"  {line}" for line in printable(root.error.traceback).rstrip().splitlines())]
+    lines += [f"note: {one_line(text)}" for text in record.notices]
+    if record.damaged:
+        lines.append(f"note: {record.damaged} lines of the journal could not be read")
+    return lines
+
+
+def _action(action: ActionRecord) -> str:
+    state = "cached" if action.cached else _spoken(action.status)
+    group = f"  [{one_line(action.group)}]" if action.group else ""
+    return f"{one_line(action.label)}  {state}  {duration(action.seconds)}  {one_line(action.name)}{group}"
+
+
+@click.command(context_settings=HELP_NAMES)
+@click.argument("run", metavar="RUN")
+@click.argument("action", required=False, metavar="[ACTION]")
+@click.option("--attempt", type=click.IntRange(min=0), metavar="N", help="Only this attempt.")
+@click.option("--stream", type=click.Choice(["out", "err"]), help="Only standard output, or only standard error.")
+def logs(run: str, action: str | None, attempt: int | None, stream: str | None) -> int:
+    """Print what the tasks of a run printed. RUN may be the beginning of a name, or `last`; ACTION is an action's or a task's name."""
+    record = _load(run)
+    names = _actions(record, action) if action else [""]
+    texts = [text for name in names for text in read_logs(record.path, name, attempt)]
+    shown = [text for text in texts if stream is None or text.stream == f"std{stream}"]
+    for text in shown:
+        if len(shown) > 1:
+            row = record.actions.get(text.action)
+            print(f"==> {one_line(row.label if row else text.action)} {text.action}, attempt {text.attempt}, {text.stream} <==")
+        content = printable(text.data)
+        print(content, end="" if content.endswith("\n") else "\n")
+    return ExitCode.SUCCEEDED
+
+
+def _actions(record: RunRecord, name: str) -> list[str]:
+    if name in record.actions:
+        return [name]
+    called = [row.name for row in record.actions.values() if name in {row.short_name, row.task}]
+    if called:
+        return called
+    begins = [known for known in record.actions if known.startswith(name)]
+    if len(begins) == 1:
+        return begins
+    if begins:
+        raise click.UsageError(f"{len(begins)} actions of {record.name} begin with {name!r}: give a letter more")
+    close = near(name, [*record.actions, *{row.short_name for row in record.actions.values()}])
+    hint = f"did you mean {close!r}?" if close else f"`localflyte show {record.name}` lists them"
+    raise click.UsageError(f"the run {record.name} has no action {name!r}; {hint}")

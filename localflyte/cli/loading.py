@@ -1,0 +1,105 @@
+"""Loading: the Python file that a person named, loaded the way ``flyte run`` does, and its tasks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec
+from importlib.util import spec_from_file_location
+from types import ModuleType
+from typing import TYPE_CHECKING
+from typing import Any
+
+import click
+
+from localflyte.cli.near import near
+from localflyte.errors import TaskNotFoundError
+
+if TYPE_CHECKING:
+    from localflyte.api.task import TaskTemplate
+
+__all__ = ("check_file", "find_task", "load_file", "tasks_of")
+
+
+def check_file(path: str) -> str:
+    """Check that a path names a Python file.
+
+    :param path: the path as the person typed it
+    :return: the absolute path
+    :raises click.UsageError: if there is no such file; the message names the nearest one
+    """
+    if os.path.isfile(path):
+        return os.path.abspath(path)
+    if os.path.isdir(path):
+        files = sorted(name for name in os.listdir(path) if name.endswith(".py") and name != "__init__.py")
+        inside = f"its Python files are {', '.join(files[:8])}" if files else "it has no Python files"
+        raise click.UsageError(f"{path!r} is a folder; name a file ({inside})")
+    folder, name = os.path.split(path)
+    try:
+        names = [entry for entry in os.listdir(folder or ".") if entry.endswith(".py")]
+    except OSError:
+        raise click.UsageError(f"there is no file {path!r}: there is no folder {folder!r}") from None
+    close = near(name, names)
+    hint = f"did you mean {os.path.join(folder, close)!r}?" if close else f"looked in {os.path.abspath(folder or '.')}"
+    raise click.UsageError(f"there is no file {path!r}; {hint}")
+
+
+def load_file(path: str, *, root_dir: str | None = None) -> ModuleType:
+    """Run a file as the module of its own name, with its folder and the project's root on ``sys.path``.
+
+    :param path: the absolute path of the file
+    :param root_dir: the project's root; the current folder by default
+    :raises BaseException: whatever the file raises
+    """
+    for folder in (os.path.dirname(path), os.path.abspath(root_dir or os.getcwd())):
+        if folder not in sys.path:
+            sys.path.append(folder)
+    name = _module_name(path)
+    # The loader is named, so that a file without .py loads as well.
+    spec = spec_from_file_location(name, path, loader=SourceFileLoader(name, path))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module
+
+
+def _module_name(path: str) -> str:
+    stem = os.path.splitext(os.path.basename(path))[0]
+    loaded = sys.modules.get(stem)
+    foreign = loaded is not None and getattr(loaded, "__file__", None) != path
+    # A script called queue.py must not become the queue module of everything else in this process.
+    return f"{stem}__script" if foreign or stem in sys.stdlib_module_names else stem
+
+
+def tasks_of(module: ModuleType) -> dict[str, TaskTemplate[Any, Any, Any]]:
+    """:return: the tasks of a module by the variable that each is bound to"""
+    from localflyte.api.task import TaskTemplate
+
+    return {name: value for name, value in vars(module).items() if isinstance(value, TaskTemplate)}
+
+
+def find_task(module: ModuleType, name: str) -> TaskTemplate[Any, Any, Any]:
+    """Find a task by its variable, or else by its short or its full name.
+
+    :param module: the loaded file
+    :param name: what the person typed
+    :raises TaskNotFoundError: if it has no such task; the message names the nearest one
+    :raises click.UsageError: if several tasks share the name
+    """
+    tasks = tasks_of(module)
+    if name in tasks:
+        return tasks[name]
+    by_name = {id(task): (variable, task) for variable, task in tasks.items() if name in {task.name, task.short_name}}
+    if len(by_name) == 1:
+        return next(task for _, task in by_name.values())
+    if by_name:
+        variables = ", ".join(variable for variable, _ in by_name.values())
+        raise click.UsageError(f"several tasks are called {name!r}; say which by its variable: {variables}")
+    raise TaskNotFoundError(name, os.path.relpath(module.__file__ or ""), tasks)
