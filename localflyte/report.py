@@ -1,0 +1,252 @@
+"""flyte.report: the HTML page that a task writes about itself, with tabs; the last flush is what people see.
+
+The page is a file in the folder of the run, ``reports/<action>.html``. Outside a task there is nobody to show it to: everything
+works, and nothing is kept.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from dataclasses import field
+from typing import TYPE_CHECKING
+from typing import Any
+
+from localflyte.api.context import current
+from localflyte.api.port import current_port
+from localflyte.syncify import WithAio
+
+if TYPE_CHECKING:
+    from localflyte.api.context import TaskContext
+
+__all__ = ("Report", "Tab", "Timeline", "abbreviate", "current_report", "duration_ms", "flush", "get_tab", "log", "replace")
+
+MAIN = "main"
+LONGEST_TEXT = 20_000  # characters of one value in a report; a page with a whole response body in it opens slowly
+
+
+@dataclass
+class Tab:
+    """One tab: pieces of HTML, one below the other."""
+
+    name: str
+    content: list[str] = field(default_factory=list, init=False)
+
+    def log(self, content: str) -> None:
+        """Add HTML at the end."""
+        self.content.append(content)
+
+    def replace(self, content: str) -> None:
+        """Put HTML in the place of all that was there."""
+        self.content = [content]
+
+    def get_html(self) -> str:
+        """:return: all of it"""
+        return "\n".join(self.content)
+
+
+@dataclass
+class Report:
+    """A page with tabs. The tab ``main`` is always there, and shown when something is in it."""
+
+    name: str
+    tabs: dict[str, Tab] = field(default_factory=dict)
+    template_path: os.PathLike[str] | None = None
+    """A page of one's own, with ``$NAV_HTML`` and ``$BODY_HTML`` where the tabs and their contents go."""
+
+    def __post_init__(self) -> None:
+        self.tabs.setdefault(MAIN, Tab(MAIN))
+
+    def has_content(self) -> bool:
+        """:return: whether anything was written to any tab"""
+        return any(tab.content for tab in self.tabs.values())
+
+    def get_tab(self, name: str, create_if_missing: bool = True) -> Tab:
+        """Get a tab by its name.
+
+        :raises ValueError: if it is not there and must not be made
+        """
+        if name not in self.tabs:
+            if not create_if_missing:
+                raise ValueError(f"Tab {name} does not exist. There are: {', '.join(self.tabs)}.")
+            self.tabs[name] = Tab(name)
+        return self.tabs[name]
+
+    def get_final_report(self) -> str:
+        """:return: the whole page"""
+        from html import escape
+        from string import Template
+
+        shown = [tab for tab in self.tabs.values() if tab.content or tab.name != MAIN]
+        nav = "".join(f'<li onclick="handleLinkClick(this)">{escape(tab.name)}</li>' for tab in shown)
+        body = "".join(f"<div>{tab.get_html()}</div>" for tab in shown)
+        page = PAGE
+        if self.template_path is not None:
+            with open(self.template_path, encoding="utf-8") as file:
+                page = file.read()
+        return Template(page).safe_substitute(NAV_HTML=nav, BODY_HTML=body, TITLE=escape(self.name))
+
+
+_written: tuple[object, Report] | None = None
+
+
+def current_report() -> Report:
+    """:return: the report of the task that is under way; outside a task, one that nobody will see"""
+    global _written  # noqa: PLW0603 - one process serves one attempt, and this is its report
+    context = current()
+    if context is None:
+        return Report("dummy")
+    if _written is None or _written[0] is not context.task_action:
+        _written = context.task_action, Report(_name_of(context))
+    return _written[1]
+
+
+def get_tab(name: str, /, create_if_missing: bool = True) -> Tab:
+    """Get a tab of the current report.
+
+    :raises ValueError: if it is not there and must not be made
+    """
+    return current_report().get_tab(name, create_if_missing)
+
+
+def _log(content: str, do_flush: bool = False) -> None:
+    """Add HTML to the main tab.
+
+    :param do_flush: show it now, not only at the end of the task
+    """
+    get_tab(MAIN).log(content)
+    if do_flush:
+        _flush()
+
+
+def _replace(content: str, do_flush: bool = False) -> None:
+    """Put HTML in the place of all that the main tab has.
+
+    :param do_flush: show it now, not only at the end of the task
+    """
+    get_tab(MAIN).replace(content)
+    if do_flush:
+        _flush()
+
+
+def _flush() -> None:
+    """Write the page to the folder of the run. A task that was declared with ``report=True`` does it at its end by itself."""
+    context, port = current(), current_port()
+    if context is None or port is None or not context.run_base_dir:
+        return
+    path = os.path.join(context.run_base_dir, "reports", f"{_name_of(context)}.html")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    part = f"{path}.{os.getpid()}"
+    with open(part, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(current_report().get_final_report())
+    os.replace(part, path)  # who has the page open never reads half of it
+    port.tell("report", {"path": path})
+
+
+log = WithAio(_log)
+replace = WithAio(_replace)
+flush = WithAio(_flush)
+
+
+def flush_at_end() -> None:
+    """Write the page when something was put into it: what a worker does after a task with ``report=True`` has returned."""
+    if current_report().has_content():
+        _flush()
+
+
+class Timeline:
+    """A tab in which rows are added one below the other, as things happen.
+
+    :param tab_name: the tab
+    """
+
+    def __init__(self, tab_name: str = MAIN) -> None:
+        self.tab_name = tab_name
+
+    def heading(self, text: Any) -> None:
+        """Begin a part."""
+        from html import escape
+
+        get_tab(self.tab_name).log(f"<h3>{escape(str(text))}</h3>")
+
+    def row(self, *, icon: str = "•", label: Any = "", meta: str = "", detail: str = "", error: Any = None) -> None:
+        """Add a row.
+
+        :param meta: a word beside the label, such as how long it took
+        :param detail: more of it, as HTML
+        :param error: what went wrong
+        """
+        from html import escape
+
+        parts = [escape(icon), f"<b>{escape(str(label))}</b>", f"<small>{escape(meta)}</small>" if meta else "", detail]
+        if error:
+            parts.append(f'<span class="error">{abbreviate(error, 200)}</span>')
+        get_tab(self.tab_name).log(f'<div class="row">{" ".join(part for part in parts if part)}</div>')
+
+
+def abbreviate(value: Any, limit: int = 300) -> str:
+    """Show a value as HTML: its first `limit` characters, which open to show the rest."""
+    from html import escape
+
+    text = "" if value is None else str(value)
+    if len(text) <= limit:
+        return escape(text)
+    rest = f"\n... {len(text) - LONGEST_TEXT} more characters" if len(text) > LONGEST_TEXT else ""
+    return (
+        f"<details><summary>{escape(text[:limit])}... (+{len(text) - limit})</summary>"
+        f"<pre>{escape(text[:LONGEST_TEXT])}{rest}</pre></details>"
+    )
+
+
+def duration_ms(start_iso: Any, end_iso: Any) -> str:
+    """:return: the time between two ISO 8601 timestamps, as ``"12 ms"``; empty where one of them is none"""
+    from datetime import datetime
+
+    try:
+        span = datetime.fromisoformat(str(end_iso)) - datetime.fromisoformat(str(start_iso))
+    except (ValueError, TypeError):
+        return ""
+    return f"{span.total_seconds() * 1000:.0f} ms"
+
+
+def _name_of(context: TaskContext) -> str:
+    action = context.task_action or context.action
+    return action.name
+
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$TITLE</title>
+<style>
+body { margin: 0; font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff }
+nav ul { display: flex; gap: .25rem; margin: 0; padding: .5rem 1rem 0; list-style: none; border-bottom: 1px solid #d0d7de }
+nav li { padding: .4rem .9rem; border-radius: 6px 6px 0 0; cursor: pointer }
+nav li.active { background: #eef2f6; font-weight: 600 }
+main > div { display: none; padding: 1rem; overflow-x: auto }
+main > div.active { display: block }
+.row { padding: .2rem 0; border-bottom: 1px solid #eef2f6; font-size: 14px }
+.error { color: #b3261e }
+details, details pre { display: inline-block; vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere; margin: 0 }
+@media (prefers-color-scheme: dark) { body { color: #e6edf3; background: #0d1117 } nav li.active { background: #21262d } }
+</style>
+</head>
+<body>
+<nav><ul>$NAV_HTML</ul></nav>
+<main>$BODY_HTML</main>
+<script>
+const links = [...document.querySelectorAll("nav li")], tabs = [...document.querySelectorAll("main > div")];
+function handleLinkClick(link) {
+  links.forEach((each, index) => {
+    each.classList.toggle("active", each === link);
+    tabs[index].classList.toggle("active", each === link);
+  });
+}
+if (links.length) handleLinkClick(links[0]);
+if (links.length < 2) document.querySelector("nav").hidden = true;
+</script>
+</body>
+</html>
+"""
