@@ -44,7 +44,18 @@ def print_ending(ending: Ending, stream: TextIO) -> None:
         if text:
             print(f"{label:<7}{text}", file=stream)
     for name, value in ending.outputs.items():
-        print(f"{name:<7}{_pretty(value, stream.isatty())}", file=stream)
+        print(f"{name:<7}{_pretty(value, stream.isatty())}" if not _is_page(value) else f"{name}\n{_page(value)}", file=stream)
+
+
+def _is_page(value: Any) -> bool:
+    return isinstance(value, str) and "\n" in value
+
+
+def _page(text: str) -> str:
+    """Show text of several lines as its author laid it out, and nothing in it that a terminal would obey."""
+    from localflyte.observe.text import printable
+
+    return "\n" + printable(text).rstrip("\n")
 
 
 def _pretty(value: Any, short: bool) -> str:
