@@ -20,7 +20,6 @@ COLOURS = {
     "futures": "#a78bfa",
     "loky": "#34d399",
     "memory": "#f472b6",
-    "python": "#94a3b8",
 }
 LEFT, RIGHT, TOP, WIDTH = 290, 80, 64, 960
 BAR, GAP = 13, 16
@@ -31,7 +30,7 @@ def draw(results: Results, subjects: dict[str, Subject]) -> str:
 
     :return: the SVG as text; empty if nothing was measured
     """
-    rows = [row for row in ROWS if row.name in results]
+    rows = [row for row in ROWS if row.drawn and row.name in results]
     groups = [(row.title, [(name, cell.median) for name, cell in results[row.name].items() if cell.seconds]) for row in rows]
     values = [value * 1e3 for _, bars in groups for _, value in bars]
     if not values:
@@ -46,7 +45,7 @@ def draw(results: Results, subjects: dict[str, Subject]) -> str:
         for name, value in bars:
             width = max(2.0, (log10(value * 1e3) - low) * scale)
             parts.append(f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR - 2}" fill="{COLOURS[name]}" rx="2"/>')
-            parts.append(f'<text x="{LEFT + width + 5:.1f}" y="{y + 9}" class="value">{value * 1e3:,.3g} ms</text>')
+            parts.append(f'<text x="{LEFT + width + 5:.1f}" y="{y + 9}" class="value">{value * 1e3:.3g} ms</text>')
             y += BAR
         y += GAP
     grid = "".join(_line(LEFT + (power - low) * scale, y, power) for power in range(low, high + 1))
@@ -67,10 +66,10 @@ def _line(x: float, bottom: int, power: int) -> str:
 
 def _legend(groups: list[tuple[str, list[tuple[str, float]]]], subjects: dict[str, Subject]) -> str:
     parts = []
-    x = 20
+    x = 14
     for name in dict.fromkeys(name for _, bars in groups for name, _ in bars):
         title = subjects[name].title
-        parts.append(f'<rect x="{x}" y="14" width="11" height="11" rx="2" fill="{COLOURS[name]}"/>')
-        parts.append(f'<text x="{x + 16}" y="24">{escape(title)}</text>')
-        x += 34 + 7 * len(title)
+        parts.append(f'<rect x="{x:.0f}" y="14" width="11" height="11" rx="2" fill="{COLOURS[name]}"/>')
+        parts.append(f'<text x="{x + 16:.0f}" y="24">{escape(title)}</text>')
+        x += 30 + 6.6 * len(title)
     return "".join(parts)
