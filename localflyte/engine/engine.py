@@ -39,13 +39,16 @@ from localflyte.spec.run import RunRequest
 from localflyte.spec.run import RunResult
 from localflyte.store.memo import Memo
 
-__all__ = ("Engine",)
+__all__ = ("Engine", "SinksFor")
+
+#: given the settings, a run's folder and a way to say something, the sinks that the run has whoever watches it
+SinksFor = Callable[[Settings, str, Callable[[str], None]], Sequence[Sink]]
 
 
 class Engine:
-    """:param sinks_for: makes the sinks of a run that the engine itself keeps, given its folder"""
+    """:param sinks_for: makes the sinks that every run has"""
 
-    def __init__(self, settings: Settings, sinks_for: Callable[[str], Sequence[Sink]]) -> None:
+    def __init__(self, settings: Settings, sinks_for: SinksFor) -> None:
         self.settings = settings
         self.ledger = Ledger(settings.cpu or usable_cores())
         self.memo = Memo(str(settings.home))
@@ -59,7 +62,7 @@ class Engine:
         """Carry a run to its end. A failure of the root is a result; only cancelling raises."""
         name, folder = self._create_folder(request)
         run = RunState(request, name, folder, sinks)
-        for sink in (Journal(folder, run.notice), *self._sinks_for(folder)):
+        for sink in (Journal(folder, run.notice), *self._sinks_for(self.settings, folder, run.notice)):
             run.add_sink(sink)
         self._runs[name] = run
         began = time.monotonic()

@@ -34,6 +34,9 @@ class RunState:
         #: the group that every nested call of the run lives in
         self.tasks: TaskGroup
         self.started = request.run_start_time or time.time()
+        named = {"FLYTE_INTERNAL_EXECUTION_PROJECT": request.project, "FLYTE_INTERNAL_EXECUTION_DOMAIN": request.domain}
+        #: variables that every attempt of the run is given
+        self.env = {name: value for name, value in named.items() if value}
         self.unflushed = False
         self._sinks = list(sinks)
         self._seq: dict[tuple[str, str, str, str], int] = {}

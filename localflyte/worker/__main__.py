@@ -21,6 +21,8 @@ def main() -> None:
 if __name__ == "__main__":
     # Found by path, so that it runs wherever the package lies: a checkout, a zip of site-packages, a mount in a container.
     home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    if home not in sys.path:
-        sys.path.append(home)
+    sys.path.insert(0, home)
+    import localflyte  # noqa: F401 - this very package, whichever others are installed
+
+    sys.path.remove(home)  # and nothing that lies beside it may shadow the standard library
     main()

@@ -10,10 +10,10 @@ socket closes, however that came about, it ends every child with its whole group
 
 from __future__ import annotations
 
+import _signal as signal  # the module `signal` wraps each of these in enums, at 80 page faults a child
 import gc
 import os
 import select
-import signal
 import sys
 from _socket import AF_UNIX
 from _socket import SCM_RIGHTS
@@ -52,7 +52,6 @@ class ForkServer:
         become_subreaper()
         for end in (self._wake, self._alarm):
             end.setblocking(False)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._alarm.fileno(), warn_on_full_buffer=False)
         gc.disable()  # nothing here makes cycles, and a collection would unshare every page with every child
@@ -148,7 +147,6 @@ class ForkServer:
     def _become_child(self, link: socket, out: int, err: int, others: tuple[Any, ...]) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (out, 1), (err, 2)):
             os.dup2(source, target)
@@ -206,7 +204,7 @@ def _warm_up() -> None:
     from localflyte.api import registry
 
     if any(task.is_async for task in registry.tasks()):
-        import asyncio  # noqa: F401
+        from localflyte.worker import loops  # noqa: F401
 
 
 def _thread_count() -> int:

@@ -27,6 +27,7 @@ from localflyte.wire.messages import plan_to_wire
 
 __all__ = ("EngineGoneError", "Link")
 
+FIRST_BYTES = 1 << 14  # most requests fit, and a larger buffer is fresh pages for every child
 RECEIVE_BYTES = 1 << 18
 WINDOW = 1000  # calls in flight; the rest wait here, so that a fan-out of a million costs its caller, not the engine
 
@@ -67,21 +68,27 @@ def _resolve(future: Any) -> None:
 
 
 class Link:
+    """:param sock: the child's end; `opened` is told once the task makes its first call, which most tasks never do"""
+
+    _opened = False
+
     def __init__(self, sock: Any, window: int = WINDOW) -> None:
         self._sock = sock
+        self._window = window
         self._reader = FrameReader()
+
+    def _open(self) -> None:
+        self._opened = True
         self._state = allocate_lock()
         self._sending = allocate_lock()
         self._reading = allocate_lock()
         self._leading = False
         self._waiters: dict[int, _Waiter] = {}
         self._outbox: deque[tuple[int, bytes]] = deque()
-        self._window = window
         self._in_flight = 0
         self._calls = 0
         self._plans: dict[int, tuple[int, Plan]] = {}
         self._loops: list[Any] = []
-        self._inbox: deque[list[Any]] = deque()
         self._gone = False
 
     # -- one-way ------------------------------------------------------------------------------------------------
@@ -102,11 +109,12 @@ class Link:
 
         :return: the request, or ``None`` when the engine let this child go unused
         """
-        while not self._inbox:
-            if not self._pump(blocking=True):
+        while True:
+            data = self._sock.recv(FIRST_BYTES)
+            if not data:
                 return None
-        kind, request = self._inbox.popleft()
-        return request if kind == "request" else None
+            for kind, request in self._reader.feed(data):
+                return request if kind == "request" else None
 
     # -- calls --------------------------------------------------------------------------------------------------
 
@@ -121,6 +129,8 @@ class Link:
         import asyncio
 
         loop = asyncio.get_running_loop()
+        if not self._opened:
+            self._open()
         self._attach(loop)
         waiter = _Waiter(loop.create_future(), loop)
         number = self._submit("call", invocation, waiter)
@@ -142,6 +152,8 @@ class Link:
         return _outputs(message), message[4]
 
     def _submit(self, kind: str, invocation: Invocation, waiter: _Waiter, *more: Any) -> int:
+        if not self._opened:
+            self._open()
         plan = invocation.plan
         problem = breach(plan.task.name, "inputs", invocation.inputs.items(), plan.max_inline_io_bytes)
         if problem is not None:
@@ -248,7 +260,6 @@ class Link:
 
     def _dispatch(self, message: list[Any]) -> None:
         if message[0] != "result":
-            self._inbox.append(message)
             return
         with self._state:
             waiter = self._waiters.pop(message[1], None)
@@ -268,11 +279,14 @@ class Link:
             waiter.finish(None)
 
     def _send_bytes(self, frame: bytes) -> None:
-        with self._sending:
-            try:
+        try:
+            if not self._opened:  # no call was made, so nobody else can be sending
                 self._sock.sendall(frame)
-            except OSError as error:
-                raise EngineGoneError from error
+                return
+            with self._sending:
+                self._sock.sendall(frame)
+        except OSError as error:
+            raise EngineGoneError from error
 
 
 def _outputs(message: list[Any] | None) -> tuple[Packed, ...]:

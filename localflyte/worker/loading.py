@@ -6,6 +6,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from localflyte.api import registry
 from localflyte.errors import TaskNotFoundError
 from localflyte.spec.plan import TaskRef
 
@@ -48,8 +49,6 @@ def find_task(ref: TaskRef) -> Any:
     """:return: the task template
     :raises TaskNotFoundError: if the module was loaded and defines no such task
     """
-    from localflyte.api import registry
-
     if ref.pickle:
         from localflyte.api.task import from_pickle
 
@@ -57,9 +56,6 @@ def find_task(ref: TaskRef) -> Any:
     load_module(ref.module, ref.file)
     task = registry.find(ref.module, ref.name)
     if task is None:
-        raise TaskNotFoundError(
-            f"task {ref.name!r} is not defined when module {ref.module!r} is imported in a worker "
-            f"({ref.file or sys.modules[ref.module].__file__}). A task must exist after importing its module: define it at module "
-            f"level, not inside `if __name__ == '__main__':`."
-        )
+        where = f"module {ref.module!r} ({ref.file or getattr(sys.modules[ref.module], '__file__', 'no file')}), imported in a worker"
+        raise TaskNotFoundError(ref.name, where, [known.name for known in registry.tasks(ref.module)])
     return task

@@ -12,8 +12,11 @@ import sys
 from typing import Any
 from typing import NoReturn
 
+from localflyte.api.context import enter_later
+from localflyte.api.port import set_port
 from localflyte.errors import to_info
 from localflyte.spec.inline import breach
+from localflyte.spec.options import Options
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.packed import Packed
 from localflyte.spec.plan import TaskRef
@@ -46,17 +49,17 @@ def serve(sock: Any) -> NoReturn:
 def _attempt(link: Link, request: dict[str, Any]) -> tuple[bool, Any]:
     """:return: whether it succeeded, and the packed outputs or the error"""
     try:
+        _enter(link, request)
         task = find_task(TaskRef(**request["task"]))
         name = task.name
         values = task.interface.decode_inputs(inputs_from_wire(request["inputs"]), task=name)
-        context = _enter(link, request)
         result = _call(task, values, link)
         outputs: tuple[Packed, ...] = task.interface.encode_outputs(result, task=name, canonical=request["canonical"])
         problem = breach(name, "outputs", zip(task.interface.outputs, outputs, strict=True), request["max_inline_io_bytes"])
         if problem is not None:
             return False, problem
-        if request["report"]:
-            context.report.flush_at_end()
+        if request["report"] and "localflyte.report" in sys.modules:
+            sys.modules["localflyte.report"].flush_at_end()
     except EngineGoneError:
         raise
     except SystemExit as error:
@@ -74,14 +77,13 @@ def _call(task: Any, values: dict[str, Any], link: Link) -> Any:
     return run_to_end(task.execute_in_worker(values))
 
 
-def _enter(link: Link, request: dict[str, Any]) -> Any:
+def _enter(link: Link, request: dict[str, Any]) -> None:
     """Make this process the attempt: its variables, its context, its door to the engine."""
-    from localflyte.api import context
-    from localflyte.api.port import set_port
-
-    os.environ.update(request["env"])
+    for name, value in request["env"].items():
+        os.environ[name] = value
     set_port(link)
-    return context.enter(request)
+    options = request["run_options"]
+    enter_later(request, run_options=Options(**options) if options else None)
 
 
 def _leave() -> None:

@@ -1,0 +1,222 @@
+"""Running: flyte.run and with_runcontext, from a task and its arguments to a Run. The caller's process never runs task code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from typing import Any
+
+from localflyte.api.context import current
+from localflyte.api.port import current_port
+from localflyte.api.resolve import invocation_for
+from localflyte.api.sync import dual
+from localflyte.api.task import TaskTemplate
+from localflyte.errors import from_info
+from localflyte.runobject import ActionOutputs
+from localflyte.runobject import Run
+from localflyte.spec.options import Options
+from localflyte.spec.run import RunRequest
+from localflyte.spec.run import Surroundings
+
+if TYPE_CHECKING:
+    from localflyte.settings import Settings
+    from localflyte.spec.run import RunResult
+
+__all__ = ("Run", "Runner", "rerun", "run", "with_runcontext")
+
+#: Options of with_runcontext that say something to a cluster's server; here they are kept with the run and change nothing.
+_NOTED = (
+    "annotations",
+    "copy_bundle_to",
+    "copy_style",
+    "debug",
+    "labels",
+    "log_format",
+    "log_level",
+    "reset_root_logger",
+    "service_account",
+    "user_log_level",
+    "version",
+)
+_REFUSED = {
+    "notifications": "notifications are not sent by localflyte yet",
+    "tracked_strict": "there is no control plane to report to on this machine",
+    "run_base_dir": "localflyte gives every run a folder of its own; set LOCALFLYTE_HOME or raw_data_path",
+}
+_MODES = ("local", "remote", "hybrid", None)
+
+
+class Runner:
+    """Runs tasks under the options of `with_runcontext`. What each means here is told there."""
+
+    def __init__(self, mode: str | None = None, *, sinks: Sequence[Any] = (), **options: Any) -> None:
+        if mode not in _MODES:
+            raise ValueError(f"mode must be 'local', 'remote' or 'hybrid', got {mode!r}; localflyte runs all of them on this machine")
+        self._sinks = tuple(sinks)
+        self._own, self._shared = _sort_options(options)
+
+    @dual
+    async def run(self, task: Any, *args: Any, **kwargs: Any) -> Run:
+        """Run a task as the root of a new run and wait for its end.
+
+        :raises TypeError: if it is no task, or an argument is not what its parameter declares
+        :raises ValueError: if the arguments do not fit the parameters
+        :raises localflyte.errors.BaseRuntimeError: if the task failed, as its class and code say
+        """
+        if not isinstance(task, TaskTemplate):
+            raise TypeError(f"Only Flyte tasks can be run, got {task!r}. Decorate the function with @env.task of a flyte.TaskEnvironment.")
+        port, context = current_port(), current()
+        inherited = context.run_options if context is not None else None
+        shared = self._shared if inherited is None else Options(**{**_said(inherited), **_said(self._shared)})
+        invocation = invocation_for(task, args, kwargs, run=shared, root=True, custom_context=self._own.get("custom_context"))
+        own = {key: value for key, value in self._own.items() if key != "custom_context"}
+        if port is not None:
+            outputs, told = port.run(invocation, {**own, "options": _said(shared)})
+            return Run(told["name"], told["folder"], task, invocation, outputs)
+        request = RunRequest(invocation=invocation, surroundings=surroundings(), options=_said(shared), **own)
+        result = await self._finish(request)
+        if result.outcome.error is not None:
+            error = from_info(result.outcome.error)
+            error.run_name, error.run_url = result.name, Run(result.name, result.folder, task, invocation, ()).url  # type: ignore[attr-defined]
+            raise error
+        return Run(result.name, result.folder, task, invocation, result.outcome.outputs)
+
+    @dual
+    async def rerun(self, run_name: str, *args: Any, **kwargs: Any) -> Run:
+        """Run a finished run again. Not here yet."""
+        return await rerun.aio(run_name, *args, **kwargs)
+
+    async def _finish(self, request: RunRequest) -> RunResult:
+        import asyncio
+
+        from localflyte.engine.thread import current_engine
+        from localflyte.observe.passthrough import Passthrough
+        from localflyte.settings import load_settings
+
+        engine = current_engine(load_settings, _kept_sinks)
+        future, ended = engine.submit(request, self._sinks or (Passthrough(),))
+        try:
+            return await asyncio.wrap_future(future)
+        except BaseException:
+            future.cancel()
+            ended.wait(engine.settings.grace_seconds * 3)  # its children are being asked, and then made, to end
+            raise
+
+
+def with_runcontext(mode: str | None = None, **options: Any) -> Runner:
+    """Set options for the runs it starts: ``with_runcontext(name="first").run(main, x=1)``.
+
+    Every mode runs on this machine. ``name``, ``raw_data_path``, ``custom_context``, ``disable_run_cache``, ``overwrite_cache``,
+    ``env_vars``, ``queue`` (or ``task_queue``), ``interruptible``, ``project``, ``domain``, ``run_start_time``, ``interactive_mode``
+    and ``max_action_concurrency`` are honoured. Labels, log levels, versions and what else only a server can use is kept with
+    the run. What would be silently wrong is refused.
+
+    :raises ValueError: if an option is unknown, refused, or has a value that can never work
+    """
+    return Runner(mode, **options)
+
+
+@dual
+async def run(task: Any, *args: Any, task_queue: str | None = None, **kwargs: Any) -> Run:
+    """Run a task as the root of a new run and wait for its end; what it raises is told at `Runner.run`.
+
+    :param task_queue: the queue of the root action
+    """
+    runner = Runner(queue=task_queue) if task_queue is not None else Runner()
+    return await runner.run.aio(task, *args, **kwargs)
+
+
+@dual
+async def rerun(run_name: str, *args: Any, **kwargs: Any) -> Run:
+    """Run a finished run again. Not here yet: run the program again, finished cached actions are hits."""
+    raise NotImplementedError(
+        f"rerun of {run_name!r}: localflyte cannot rerun by name yet. Run the program again; with cache='auto' what has finished is a hit."
+    )
+
+
+def surroundings() -> Surroundings:
+    """:return: this interpreter as its workers have to see it"""
+    bridge = sys.modules.get("localflyte.bridges.flyte")
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return Surroundings(
+        python=sys.executable,
+        cwd=os.getcwd(),
+        sys_path=tuple(os.path.abspath(entry) if isinstance(entry, str) else entry for entry in sys.path),
+        argv=tuple(sys.argv),
+        env=dict(os.environ),
+        umask=umask,
+        alias=bool(bridge and bridge.installed()),
+    )
+
+
+def _sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options | None]:
+    """:return: what concerns the run alone, and what its actions inherit"""
+    said = {key: value for key, value in options.items() if value is not None}
+    for key in ("tracked", "preserve_original_types", "dry_run", "_tracker"):
+        if said.pop(key, None) and key == "dry_run":
+            raise ValueError("dry_run=True: localflyte has nothing to show without running yet. Leave it out to run.")
+    for key, reason in _REFUSED.items():
+        if said.pop(key, None):
+            raise ValueError(f"with_runcontext({key}=...) is refused: {reason}.")
+    _check(said)
+    shared = {key: said.pop(key) for key in ("env_vars", "queue", "interruptible") if key in said}
+    if "task_queue" in said:
+        shared["queue"] = said.pop("task_queue")
+    notes = {key: repr(said.pop(key)) for key in _NOTED if key in said}
+    own: dict[str, Any] = {"notes": notes} if notes else {}
+    if isinstance(start := said.pop("run_start_time", None), datetime):
+        own["run_start_time"] = start.timestamp()
+    if "interactive_mode" in said:
+        own["interactive"] = bool(said.pop("interactive_mode"))
+    if raw := said.pop("raw_data_path", None):
+        own["raw_data_path"] = os.path.abspath(getattr(raw, "path", raw))
+    said.pop("cache_lookup_scope", None)
+    for key in ("custom_context", "disable_run_cache", "domain", "max_action_concurrency", "name", "overwrite_cache", "project"):
+        if key in said:
+            own[key] = said.pop(key)
+    if said:
+        from difflib import get_close_matches
+
+        name = next(iter(said))
+        near = get_close_matches(name, [*RunRequest.__dataclass_fields__, "env_vars", "queue", *_NOTED], 1)
+        raise TypeError(f"with_runcontext() has no option {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+    return own, Options(**shared) if shared else None
+
+
+def _check(said: Mapping[str, Any]) -> None:
+    concurrency = said.get("max_action_concurrency", 0)
+    if concurrency < 0 or concurrency == 1:
+        raise ValueError(f"max_action_concurrency must be 0 (no limit) or at least 2 (a parent and its child), got {concurrency}")
+    if said.get("copy_style") == "none" and not said.get("version"):
+        raise ValueError("copy_style='none' needs version=...: without a code bundle a cluster finds the code by its version")
+    if said.get("copy_style") == "custom":
+        raise ValueError("copy_style='custom' cannot be used with run: give 'loaded_modules', 'all' or 'none'")
+    for key, value in (said.get("env_vars") or {}).items():
+        if not isinstance(value, str):
+            raise ValueError(f"env_vars[{key!r}] must be a str, got {value!r}: write {str(value)!r}")
+    if "name" in said:
+        from localflyte.runs.names import check_run_name
+
+        check_run_name(said["name"])
+    if "queue" in said and "task_queue" in said:
+        raise ValueError("queue= and task_queue= are two words for one setting; give one of them")
+
+
+def _said(options: Options | None) -> dict[str, Any]:
+    if options is None:
+        return {}
+    return {name: value for name in ("env_vars", "queue", "interruptible") if (value := getattr(options, name)) is not None}
+
+
+def _kept_sinks(settings: Settings, folder: str, notice: Callable[[str], None]) -> tuple[Any, ...]:
+    """:return: the sinks that every run has, whoever watches it: its logs, and its page at the end"""
+    from localflyte.observe.logs import LogSink
+    from localflyte.observe.page import PageSink
+
+    return LogSink(folder, notice, settings.log_cap_bytes), PageSink(folder, notice)
