@@ -14,6 +14,8 @@ from localflyte.spec.event import Event
 
 __all__ = ("JsonConsole",)
 
+MOST_DECODERS = 1000  # kept; output that comes after the end of its attempt leaves one behind
+
 
 class JsonConsole:
     """One JSON object a line for each event, for programs; output of tasks is text in it.
@@ -58,6 +60,8 @@ class JsonConsole:
         place = (event.action, event.data.get("attempt", 0), event.data.get("stream", "stdout"))
         decoder = self._decoders.get(place)
         if decoder is None:
+            if len(self._decoders) >= MOST_DECODERS:
+                del self._decoders[next(iter(self._decoders))]
             decoder = self._decoders[place] = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         return event._replace(data=_log_data(place, decoder.decode(log_bytes(event))))
 

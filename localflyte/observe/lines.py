@@ -94,6 +94,10 @@ class Lines:
         places = [place for place in self._begun if place[0] == action]
         return [f"{owner} | {text}" for place in places for text in self._pieces(self._begun.pop(place))]
 
+    def rest(self) -> list[str]:
+        """Return what nobody ended."""
+        return [line for action in list(self._owners) for line in self.end(action)]
+
     def _pieces(self, line: bytes) -> list[str]:
         # A progress bar writes over its own line: what would be seen at last is shown.
         line = line.rstrip(b"\r").rpartition(b"\r")[2]

@@ -79,8 +79,9 @@ class LiveConsole:
         """Draw the last state, the summary, and give the terminal back."""
         self.flush()
         if self._pump.stop() and self._screen is not None and not self._set_aside:
+            screen, self._screen = self._screen, None
             try:
-                self._screen.close(self.tally.summary() if self.tally.status else "", self.tally)
+                screen.close(self.tally.summary() if self.tally.status else "", self.tally)
             except Exception as error:  # noqa: BLE001 - whatever a terminal does, the run goes on
                 self._failed(error)
 
@@ -103,6 +104,8 @@ class LiveConsole:
     def _tell(self, item: Item) -> list[str]:
         if item.event.kind == "log":
             return self._lines.feed(item)
+        if item.event.kind == "run.finished":
+            return self._lines.rest()
         told = self._lines.end(item.event.action)
         # Successes are only counted: the tree shows them.
         good = item.event.kind == "action.finished" and item.event.data.get("status") == "succeeded"

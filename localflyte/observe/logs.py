@@ -15,7 +15,7 @@ from localflyte.runs.folder import split_log_name
 from localflyte.runs.names import is_action_name
 from localflyte.spec.event import Event
 
-__all__ = ("LogFiles", "LogText", "log_bytes", "printable", "read_logs", "tail")
+__all__ = ("LogSink", "LogText", "log_bytes", "log_lines", "printable", "read_logs", "tail")
 
 CAP = 64 * 1024 * 1024  # bytes kept of one stream of one attempt
 OPEN_FILES = 32  # kept open at once; a fan-out must not use up the descriptors of the engine
@@ -35,7 +35,7 @@ class LogText(NamedTuple):
     data: bytes
 
 
-class LogFiles:
+class LogSink:
     """A sink that writes the output of tasks to files, made when the first byte comes.
 
     :param run_dir: folder of the run
@@ -168,6 +168,14 @@ def read_logs(run_dir: str, action: str = "", attempt: int | None = None, cap: i
     :param cap: bytes to read of each file at most
     """
     return [text._replace(data=_read(text.path, cap, from_end=False)) for text in _log_files(run_dir, action, attempt)]
+
+
+def log_lines(run_dir: str, action: str, attempt: int | None = None) -> list[str]:
+    """Return the lines an action wrote, safe to print, standard output before standard error.
+
+    :param attempt: the attempt to read, ``None`` for all of them
+    """
+    return [line for text in read_logs(run_dir, action, attempt) for line in printable(text.data).splitlines()]
 
 
 def tail(run_dir: str, action: str, attempt: int | None = None, lines: int = 20) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -21,11 +22,13 @@ from localflyte.observe.text import duration
 from localflyte.observe.text import one_line
 from localflyte.runs.folder import INDEX
 from localflyte.runs.folder import write_private_file
+from localflyte.runs.history import read_run
 from localflyte.runs.record import ActionRecord
 from localflyte.runs.record import AttemptRecord
 from localflyte.runs.record import RunRecord
+from localflyte.spec.event import Event
 
-__all__ = ("render_index", "write_index")
+__all__ = ("PageSink", "render_index", "write_index")
 
 MOST_CHILDREN = 500  # of one caller, each with a row; of more, only the bad ones have one
 MOST_BAD = 50  # rows of bad calls beside the row that stands for the others
@@ -47,6 +50,34 @@ class _Span(NamedTuple):
         left = min(100.0, max(0.0, (begin - self.start) / self.length * 100))
         width = min(100.0 - left, max(0.0, (end - begin) / self.length * 100))
         return f'<i class="{style}" style="left:{left:.2f}%;width:{width:.2f}%"></i>'
+
+
+class PageSink:
+    """A sink that writes the page of a run once it is over, from its journal: close it after that was flushed.
+
+    :param run_dir: folder of the run
+    :param notice: called with a sentence for people if the page cannot be written
+    """
+
+    def __init__(self, run_dir: str, notice: Callable[[str], None] | None = None) -> None:
+        self._run_dir = run_dir
+        self._notice = notice
+        self._is_over = False
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "run.finished":
+            self._is_over = True
+
+    def close(self) -> None:
+        """Write the page, if the run came to its end."""
+        if not self._is_over:
+            return
+        self._is_over = False
+        try:
+            write_index(read_run(self._run_dir), self._run_dir)
+        except OSError as error:
+            if self._notice is not None:
+                self._notice(f"The page of the run cannot be written to {self._run_dir} ({error.strerror or error}).")
 
 
 def write_index(record: RunRecord, run_dir: str) -> str:
@@ -151,7 +182,8 @@ def _row(action: ActionRecord, depth: int, span: _Span) -> str:
         badge += f' <span class="soft">{len(action.attempts)} attempts</span>'
     group = f' <span class="soft">{escape(one_line(action.group, 40))}</span>' if action.group else ""
     name = f'{escape(one_line(action.label, 60))}{group} <code class="soft">{escape(one_line(action.name[:8]))}</code>'
-    links = [_link(path, f"{'err' if path.endswith('.err') else 'out'}{_attempt(path)}") for path in action.logs]
+    many = len(action.attempts) > 1
+    links = [_link(path, f"{path.rpartition('.')[2]}{_number(path) if many else ''}") for path in action.logs]
     if action.report:
         links.append(_link(action.report, "report"))
     lane = span.bar(action.queued, action.started if action.started is not None else action.ended, "wait")
@@ -195,9 +227,8 @@ def _link(path: str, text: str) -> str:
     return f'<a href="./{quote(path)}">{escape(text)}</a>'
 
 
-def _attempt(path: str) -> str:
-    number = path.split(".")[-2]
-    return "" if number in ("0", "1") else f" {number}"
+def _number(path: str) -> str:
+    return f" {path.split('.')[-2]}"
 
 
 def _span(record: RunRecord) -> _Span:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TextIO
 
@@ -36,7 +37,7 @@ class PlainConsole:
         self._stream = stream
         self._notice = notice
         self._backlog = Backlog()
-        self._lines = Lines(colours=is_terminal(stream))
+        self._lines = Lines(colours=is_terminal(stream) and "NO_COLOR" not in os.environ)
         self._errors: dict[str, str] = {}
         self._pump = Pump(self._write, self._failed, pause=PAUSE)
         self._waiting = False
@@ -78,7 +79,9 @@ class PlainConsole:
             self._errors[event.action] = headline(event.data.get("error"))
         elif event.kind == "action.finished":
             self._errors.pop(event.action, None)
-        line = self.tally.summary() if event.kind == "run.finished" else describe(item, self._errors.get(event.action, ""))
+        if event.kind == "run.finished":
+            return [*self._lines.rest(), f"{clock(event.at)}  {self.tally.summary()}"]
+        line = describe(item, self._errors.get(event.action, ""))
         return [*self._lines.end(event.action), *([f"{clock(event.at)}  {line}"] if line else [])]
 
     def _failed(self, error: Exception) -> None:

@@ -15,6 +15,7 @@ __all__ = ("Call", "Counts", "Row", "Tally")
 
 MOST_ROWS = 50  # below one row; a program that makes up names or groups without end gets a row "others"
 MOST_DEPTH = 8  # of rows; what is called deeper is shown there
+RECENT = 1000  # calls that are remembered after their end, since their last output may come later than their reply
 FAILURES_KEPT = 5  # of each row, to be named
 OTHERS = "others"
 
@@ -89,6 +90,7 @@ class Tally:
         """Every action that is not over."""
         self.running: dict[str, Call] = {}
         """Those with a live attempt, the oldest first."""
+        self._recent: dict[str, Call] = {}
         self.run = ""
         self.task = ""
         self.started: float | None = None
@@ -100,7 +102,7 @@ class Tally:
         """Count an event, and return the call it is about, also when that is over now."""
         match event.kind:
             case "log":
-                return self.calls.get(event.action)
+                return self.calls.get(event.action) or self._recent.get(event.action)
             case "action.queued":
                 return self._queued(event)
             case "attempt.started":
@@ -174,6 +176,9 @@ class Tally:
         if call is None:
             return None
         self.running.pop(event.action, None)
+        self._recent[event.action] = call
+        if len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
         data, row = event.data, call.row
         row.last_ended = event.at
         for counts in (row.counts, self.all):

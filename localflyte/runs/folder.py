@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 
-from localflyte.errors import RuntimeUserError
 from localflyte.runs.names import check_run_name
 
 __all__ = (
@@ -44,7 +43,7 @@ def run_folder(home: str | os.PathLike[str], name: str) -> str:
 def create_run_folder(home: str | os.PathLike[str], name: str) -> str:
     """Make the folder of a new run and return its path.
 
-    :raises RuntimeUserError: if a run of that name exists already
+    :raises FileExistsError: if a run of that name exists already
     :raises ValueError: if the name cannot be used
     """
     path = run_folder(home, name)
@@ -52,8 +51,7 @@ def create_run_folder(home: str | os.PathLike[str], name: str) -> str:
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
-        message = f"There is a run named {name!r} already, in {path}. Choose another name, or remove that folder."
-        raise RuntimeUserError("RunAlreadyExistsError", message) from None
+        raise FileExistsError(f"There is a run named {name!r} already, in {path}. Choose another name, or remove that folder.") from None
     return path
 
 

@@ -22,7 +22,7 @@ from localflyte.runs.record import RunRecord
 from localflyte.runs.record import State
 from localflyte.spec.event import Event
 
-__all__ = ("RunSummary", "find_run", "is_engine_alive", "list_runs", "load_run")
+__all__ = ("RunSummary", "find_run", "is_engine_alive", "list_runs", "load_run", "read_run")
 
 HEAD = 64 * 1024  # bytes in which a journal's first line ends
 TAIL = 16 * 1024  # bytes of a journal's end that hold its last line, unless a long traceback is in it
@@ -65,10 +65,18 @@ def load_run(home: str | os.PathLike[str], name: str) -> RunRecord:
     found = find_run(home, name)
     path = run_folder(home, found)
     try:
-        reading = read_journal(path)
+        return read_run(path)
     except OSError as error:
         raise RunNotFoundError(f"The run {found!r} has no journal that could be read ({error.strerror}): {path}") from None
-    recorder = Recorder(found, path)
+
+
+def read_run(path: str) -> RunRecord:
+    """Read a whole run from its folder.
+
+    :raises OSError: if its journal cannot be read
+    """
+    reading = read_journal(path)
+    recorder = Recorder(os.path.basename(path), path)
     for event in reading.events:
         recorder(event)
     record = recorder.record

@@ -104,6 +104,8 @@ class RunRecord:
     """Folder of the run."""
     task: str = ""
     file: str = ""
+    parent: str = ""
+    """The run whose task started it, empty for most."""
     pid: int = 0
     engine_started: float | None = None
     """When the engine's process started, as psutil tells it; a pid alone may belong to somebody else by now."""
@@ -148,6 +150,7 @@ class Recorder:
     def _run_started(self, event: Event) -> None:
         record, data = self.record, event.data
         record.task, record.file, record.pid = _text(data.get("task")), _text(data.get("file")), _integer(data.get("pid"))
+        record.parent = _text(data.get("parent"))
         record.engine_started, record.started = _number(data.get("started")), event.at
 
     def _run_finished(self, event: Event) -> None:
