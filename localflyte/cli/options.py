@@ -27,7 +27,7 @@ def _read_pairs(_ctx: click.Context, param: click.Parameter, values: Sequence[st
     for text in values:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise click.UsageError(f"{param.opts[0]} takes KEY=VALUE, not {text!r}")
+            raise click.UsageError(f"{max(param.opts, key=len)} takes KEY=VALUE, not {text!r}")
         found[key] = value
     return found
 

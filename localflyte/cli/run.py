@@ -151,6 +151,8 @@ def _execute(
         named = outputs.named_outputs if template.interface.outputs else {}
         ending = Ending(finished.name, "succeeded", finished.url, named, None, witness.seconds)
         code = ExitCode.SUCCEEDED
+    except KeyboardInterrupt as error:
+        ending, code = Ending(witness.run, "aborted", "", {}, error), ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - sorted into the exit codes below
         ending, code = _failed(error, witness, options)
     if as_json:
