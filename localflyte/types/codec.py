@@ -1,0 +1,162 @@
+"""The codec of an annotation: found or compiled once, then kept."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import get_origin
+
+from localflyte.types import choices
+from localflyte.types import exacts
+from localflyte.types import mappings
+from localflyte.types import moments
+from localflyte.types import records
+from localflyte.types import references
+from localflyte.types import scalars
+from localflyte.types import sequences
+from localflyte.types import structs
+from localflyte.types import unions
+from localflyte.types.annotations import strip
+from localflyte.types.base import Codec
+from localflyte.types.free import decode_free
+from localflyte.types.free import encode_free
+from localflyte.types.free import order_free
+from localflyte.types.models import build as build_model
+from localflyte.types.refusal import mismatch
+
+__all__ = ("Codec", "codec_for", "readable")
+
+# References come before structs and models: File is a class of its own kind whatever it is built on.
+_BUILDERS = (
+    scalars.build,
+    sequences.build,
+    mappings.build,
+    unions.build,
+    choices.build,
+    moments.build,
+    references.build,
+    build_model,
+    records.build,
+    structs.build,
+    exacts.build,
+)
+_BARE: dict[Any, str] = {list: "list", dict: "dict", tuple: "tuple", set: "set", frozenset: "frozenset"}
+
+_Key = tuple[Any, bool]
+_codecs: dict[_Key, Codec] = {}
+
+
+def codec_for(annotation: Any) -> Codec:
+    """Find the codec of a type; compiled at the first call.
+
+    :raises NameError: if a class has an annotation that cannot be resolved
+    """
+    try:
+        known = _codecs.get((annotation, False))
+    except TypeError:  # an unhashable annotation, such as Annotated[int, []]
+        known = None
+    return known or _Compiler(_Session(), loose=False)(annotation)
+
+
+def readable(annotation: Any) -> str:
+    """Write a type as a person would."""
+    if isinstance(annotation, type) and not getattr(annotation, "__args__", None):
+        return annotation.__qualname__
+    return str(annotation).replace("typing.", "")
+
+
+class _Session:
+    """One compilation: the types that are being compiled, outermost first, so that a type may contain itself."""
+
+    def __init__(self) -> None:
+        self.open: list[_Key] = []
+        self.cut = _NOTHING_CUT
+        """The outermost open type that something compiled since then refers back to."""
+
+
+_NOTHING_CUT = 1 << 30
+
+
+class _Compiler:
+    def __init__(self, session: _Session, *, loose: bool) -> None:
+        self._session = session
+        self.loose = loose
+
+    def inside(self, annotation: Any) -> Codec:
+        return self(annotation) if self.loose else _Compiler(self._session, loose=True)(annotation)
+
+    def __call__(self, annotation: Any) -> Codec:
+        annotation = strip(annotation)
+        key = (annotation, self.loose)
+        try:
+            known = _codecs.get(key)
+        except TypeError:
+            return self._build(annotation)
+        if known is not None:
+            return known
+        session = self._session
+        if key in session.open:
+            depth = session.open.index(key)
+            session.cut = min(session.cut, depth)
+            return _forward(annotation, key)
+        depth = len(session.open)
+        session.open.append(key)
+        try:
+            made = self._build(annotation)
+        finally:
+            session.open.pop()
+        # What was compiled while an outer type stood open knows that type by name only: its line would depend on who came first.
+        if session.cut >= depth:
+            session.cut = _NOTHING_CUT
+            _codecs[key] = made
+        return made
+
+    def _build(self, annotation: Any) -> Codec:
+        for build in _BUILDERS:
+            made = build(annotation, self)
+            if made is not None:
+                return made
+        return _free(annotation)
+
+
+def _forward(annotation: Any, key: _Key) -> Codec:
+    """Stand in for a type inside of itself."""
+
+    def real() -> Codec:
+        found = _codecs.get(key)
+        return found if found is not None else _Compiler(_Session(), loose=key[1])(annotation)
+
+    name = readable(annotation)
+    return Codec(
+        name,
+        lambda value: real().encode(value),
+        lambda wire: real().decode(wire),
+        line=f"@{name}",
+        kinds=(annotation,) if isinstance(annotation, type) else (),
+        order=lambda wire: real().order(wire),
+        scoped=True,
+        nullable=True,
+    )
+
+
+def _free(annotation: Any) -> Codec:
+    """Make the codec of a type without a form of its own: Any, a class of the user, a callable, a bare collection."""
+    bare = _BARE.get(annotation) if isinstance(annotation, type) else None
+    name = "Any" if annotation is Any else readable(annotation)
+    kinds = (annotation,) if isinstance(annotation, type) and annotation is not object else ()
+
+    def encode_bare(value: Any) -> Any:
+        if not isinstance(value, annotation):
+            raise mismatch(name, value)
+        return encode_free(value)
+
+    return Codec(
+        name,
+        encode_bare if bare else encode_free,
+        decode_free,
+        line=f"any:{readable(get_origin(annotation) or annotation)}",
+        kinds=kinds,
+        order=order_free,
+        scoped=True,
+        nullable=True,
+        accepts_all=not bare,
+    )

@@ -1,0 +1,195 @@
+"""Sequences: list, tuple, set and frozenset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Collection
+from itertools import chain
+from typing import Any
+from typing import get_args
+from typing import get_origin
+
+from msgpack import packb
+
+from localflyte.types.base import Codec
+from localflyte.types.base import Compile
+from localflyte.types.base import identity
+from localflyte.types.base import no_order
+from localflyte.types.refusal import TypeTransformerFailedError
+from localflyte.types.refusal import ValueRefusedError
+from localflyte.types.refusal import mismatch
+
+__all__ = ("build", "encode_each", "fields_codec")
+
+
+def build(annotation: Any, compile_type: Compile) -> Codec | None:
+    """Make the codec of a parametrised list, tuple, set or frozenset.
+
+    :return: the codec, or ``None`` if the annotation is no such type
+    """
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is list and len(args) == 1:
+        return _list(compile_type(args[0]))
+    if origin in (set, frozenset) and len(args) == 1:
+        return _set(origin, compile_type(args[0]))
+    if origin is tuple:
+        if len(args) == 2 and args[1] is Ellipsis:
+            return _tuple_of_any_length(compile_type(args[0]))
+        return _tuple([compile_type.inside(arg) for arg in args])
+    return None
+
+
+def encode_each(values: Collection[Any], encode: Callable[[Any], Any]) -> list[Any]:
+    """Encode one by one, naming the index of the one that is refused."""
+    wires: list[Any] = []
+    try:
+        for value in values:
+            wires.append(encode(value))  # noqa: PERF401 - its length is the index in the error
+    except (TypeTransformerFailedError, ValueRefusedError) as error:
+        error.at(f"[{len(wires)}]")
+        raise
+    return wires
+
+
+def _list(item: Codec) -> Codec:
+    name = f"list[{item.name}]"
+    encode_item, decode_item, sweep_item = item.encode, item.decode, item.sweep
+
+    def encode(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise mismatch(name, value, "pass list(x)" if isinstance(value, (tuple, set, frozenset)) else "")
+        if sweep_item is not None and sweep_item(value):
+            return value
+        return encode_each(value, encode_item)
+
+    def decode(wire: list[Any]) -> list[Any]:
+        return [decode_item(part) for part in wire]
+
+    def sweep(values: Collection[Any]) -> bool:
+        assert sweep_item is not None
+        return set(map(type, values)) <= {list} and sweep_item(list(chain.from_iterable(values)))
+
+    return Codec(
+        name,
+        encode,
+        identity if item.plain else decode,
+        line=f"list[{item.line}]",
+        kinds=(list,),
+        sweep=sweep if sweep_item is not None else None,
+        order=_order_each(item),
+        scoped=item.scoped,
+    )
+
+
+def _set(kind: Any, item: Codec) -> Codec:
+    name = f"{kind.__name__}[{item.name}]"
+    order_item = item.order
+
+    def encode(value: Any) -> list[Any]:
+        if not isinstance(value, kind):
+            raise mismatch(name, value, f"pass {kind.__name__}(x)" if isinstance(value, (list, tuple, set, frozenset)) else "")
+        if item.sweep is not None and item.sweep(value):
+            return list(value)
+        return [_in_set(element, item.encode) for element in value]
+
+    def decode(wire: list[Any]) -> Any:
+        return kind(map(item.decode, wire))
+
+    def order(wire: list[Any]) -> list[Any]:
+        return sorted(map(order_item, wire), key=packb)
+
+    return Codec(name, encode, decode, line=f"{kind.__name__}[{item.line}]", kinds=(kind,), order=order, scoped=item.scoped)
+
+
+def _in_set(element: Any, encode: Callable[[Any], Any]) -> Any:
+    try:
+        return encode(element)
+    except (TypeTransformerFailedError, ValueRefusedError) as error:
+        error.at("{...}")
+        raise
+
+
+def _tuple_of_any_length(item: Codec) -> Codec:
+    name = f"tuple[{item.name}, ...]"
+
+    def encode(value: Any) -> list[Any]:
+        if not isinstance(value, (tuple, list)):
+            raise mismatch(name, value)
+        if item.sweep is not None and item.sweep(value):
+            return list(value)
+        return encode_each(value, item.encode)
+
+    def decode(wire: list[Any]) -> tuple[Any, ...]:
+        return tuple(map(item.decode, wire))
+
+    return Codec(
+        name,
+        encode,
+        decode,
+        line=f"tuple[{item.line}, ...]",
+        kinds=(tuple,),
+        order=_order_each(item),
+        scoped=item.scoped,
+    )
+
+
+def _tuple(items: list[Codec]) -> Codec:
+    name = f"tuple[{', '.join(item.name for item in items) or '()'}]"
+    encode_fields, decode_fields, order, scoped = fields_codec([f"[{index}]" for index in range(len(items))], items)
+
+    def encode(value: Any) -> list[Any]:
+        if not isinstance(value, (tuple, list)):
+            raise mismatch(name, value)
+        if len(value) != len(items):
+            raise mismatch(f"{name} ({len(items)} values)", value)
+        return encode_fields(value)
+
+    def decode(wire: list[Any]) -> tuple[Any, ...]:
+        return tuple(decode_fields(wire))
+
+    line = f"tuple[{', '.join(item.line for item in items)}]"
+    return Codec(name, encode, decode, line=line, kinds=(tuple,), order=order, scoped=scoped)
+
+
+def fields_codec(
+    steps: list[str], items: list[Codec]
+) -> tuple[Callable[[Any], list[Any]], Callable[[Any], list[Any]], Callable[[Any], Any], bool]:
+    """Make the functions of a row of values of different types.
+
+    :param steps: how an error names each place, such as ``[0]`` or ``.name``
+    :return: how to encode, decode and order a row, and whether it needs a scope
+    """
+    encoders = [item.encode for item in items]
+    decoders = [item.decode for item in items]
+    orders = [item.order for item in items]
+
+    def encode(row: Any) -> list[Any]:
+        wires: list[Any] = []
+        try:
+            for value, encode_value in zip(row, encoders, strict=True):
+                wires.append(encode_value(value))
+        except (TypeTransformerFailedError, ValueRefusedError) as error:
+            error.at(steps[len(wires)])
+            raise
+        return wires
+
+    def decode(wire: list[Any]) -> list[Any]:
+        return [decode_value(part) for decode_value, part in zip(decoders, wire, strict=True)]
+
+    def order(wire: list[Any]) -> list[Any]:
+        return [order_value(part) for order_value, part in zip(orders, wire, strict=True)]
+
+    ordered = all(item.order is no_order for item in items)
+    return (
+        encode,
+        list if all(item.plain for item in items) else decode,
+        no_order if ordered else order,
+        any(item.scoped for item in items),
+    )
+
+
+def _order_each(item: Codec) -> Callable[[Any], Any]:
+    order_item = item.order
+    if order_item is no_order:
+        return no_order
+    return lambda wire: [order_item(part) for part in wire]

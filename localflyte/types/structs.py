@@ -1,0 +1,106 @@
+"""Structs: dataclasses, carried as a row of their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING
+from dataclasses import Field
+from dataclasses import fields
+from dataclasses import is_dataclass
+from typing import Any
+from typing import get_args
+from typing import get_origin
+
+from localflyte.types.annotations import class_hints
+from localflyte.types.annotations import substitute
+from localflyte.types.base import Codec
+from localflyte.types.base import Compile
+from localflyte.types.refusal import TypeTransformerFailedError
+from localflyte.types.refusal import ValueRefusedError
+from localflyte.types.refusal import mismatch
+from localflyte.types.scope import round_trip
+from localflyte.types.sequences import fields_codec
+
+__all__ = ("build",)
+
+
+def build(annotation: Any, compile_type: Compile) -> Codec | None:
+    """Make the codec of a dataclass, generic ones included.
+
+    :return: the codec, or ``None`` if the annotation is no dataclass
+    """
+    kind = get_origin(annotation) or annotation
+    if not isinstance(kind, type) or not is_dataclass(kind):
+        return None
+    hints = class_hints(kind, what="dataclass")
+    given = dict(zip(getattr(kind, "__parameters__", ()), get_args(annotation), strict=False))
+    slots = fields(kind)
+    items = [compile_type.inside(substitute(hints[slot.name], given)) for slot in slots]
+    return _struct(kind, slots, items)
+
+
+def _struct(kind: type[Any], slots: tuple[Field[Any], ...], items: list[Codec]) -> Codec:
+    names = [slot.name for slot in slots]
+    encode_row, decode_row, order, scoped = fields_codec([f".{name}" for name in names], items)
+    from_mapping = _mapping_encoder(kind, slots, items, encode_row)
+    make = _maker(kind, slots)
+
+    def encode(value: Any) -> list[Any]:
+        if isinstance(value, kind):
+            return encode_row([getattr(value, name) for name in names])
+        if isinstance(value, dict):
+            return from_mapping(value)
+        raise mismatch(kind.__name__, value)
+
+    def decode(wire: list[Any]) -> Any:
+        return make(decode_row(wire))
+
+    line = f"{kind.__name__}{{{', '.join(f'{name}: {item.line}' for name, item in zip(names, items, strict=True))}}}"
+    return Codec(kind.__name__, encode, decode, line=line, kinds=(kind,), order=order, scoped=scoped)
+
+
+def _is_required(slot: Field[Any]) -> bool:
+    return slot.default is MISSING and slot.default_factory is MISSING
+
+
+def _mapping_encoder(
+    kind: type[Any], slots: tuple[Field[Any], ...], items: list[Codec], encode_row: Callable[[Any], list[Any]]
+) -> Callable[[dict[Any, Any]], list[Any]]:
+    """Accept a dict in the place of an instance: JSON has no classes."""
+    known = {slot.name: item for slot, item in zip(slots, items, strict=True) if slot.init}
+    required = [slot.name for slot in slots if slot.init and _is_required(slot)]
+
+    def encode(value: dict[Any, Any]) -> list[Any]:
+        extra = [key for key in value if key not in known]
+        missing = [name for name in required if name not in value]
+        if extra or missing:
+            parts = [f"{what}: {', '.join(map(str, which))}" for what, which in (("missing", missing), ("unknown", extra)) if which]
+            raise TypeTransformerFailedError(f"expected {kind.__name__}, got a dict with other keys ({'; '.join(parts)})")
+        ready: dict[str, Any] = {}
+        for name, inner in value.items():
+            try:
+                # once there and back, so that the constructor gets nested objects and not the dicts they came as
+                ready[name] = round_trip(known[name], inner)
+            except (TypeTransformerFailedError, ValueRefusedError) as error:
+                error.at(f".{name}")
+                raise
+        made = kind(**ready)
+        return encode_row([getattr(made, slot.name) for slot in slots])
+
+    return encode
+
+
+def _maker(kind: type[Any], slots: tuple[Field[Any], ...]) -> Callable[[list[Any]], Any]:
+    """Make the function that builds an instance from decoded fields, by its constructor where that is possible."""
+    if all(slot.init and not slot.kw_only for slot in slots):
+        return lambda row: kind(*row)
+    given = [(place, slot.name) for place, slot in enumerate(slots) if slot.init]
+    computed = [(place, slot.name) for place, slot in enumerate(slots) if not slot.init]
+
+    def make(row: list[Any]) -> Any:
+        made = kind(**{name: row[place] for place, name in given})
+        for place, name in computed:
+            object.__setattr__(made, name, row[place])
+        return made
+
+    return make
