@@ -59,7 +59,7 @@ def _state(text: str | None) -> State | None:
     name = text.lower().replace("-", "_")
     if name in set(State):
         return State(name)
-    close = near(name, list(State))
+    close = near(name, [state.value for state in State])
     raise click.UsageError(f"there is no status {text!r}; " + (f"did you mean {close!r}?" if close else f"known are {', '.join(State)}"))
 
 
