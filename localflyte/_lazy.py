@@ -42,19 +42,18 @@ def lazy_exports(
     names: Mapping[str, str],
     submodules: Collection[str] = (),
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """Make the lazy half of a package's front door.
+    """Make the lazy half of a front door.
 
-    :param package: the importing package's ``__name__``
-    :param names: each exported name and the module of the package that defines it, ``"spec.cache"`` or ``"spec.cache:other_name"``
+    :param package: the ``__name__`` of the module whose front door this is
+    :param names: each exported name and the module that defines it
     :param submodules: modules of the package that are reachable as attributes without an import
     :return: the functions to bind as ``__getattr__`` and ``__dir__``
     """
 
     def __getattr__(name: str) -> object:
-        place = names.get(name)
-        if place is not None:
-            module, _, attribute = place.partition(":")
-            value: object = getattr(import_module(f"{package}.{module}"), attribute or name)
+        module = names.get(name)
+        if module is not None:
+            value: object = getattr(import_module(module), name)
         elif name in submodules:
             value = import_module(f"{package}.{name}")
         else:

@@ -18,7 +18,7 @@ __all__ = ("install", "installed", "uninstall")
 
 #: Private modules of flyte that programs reach into all the same, where we have what they look for.
 PRIVATE = {
-    "_image": "spec.image",
+    "_image": "_image",
     "_initialize": "initialize",
     "_logging": "logs",
     "_resources": "spec.resources",

@@ -1,0 +1,73 @@
+"""flyte.artifacts: names for values that a cluster keeps. Here a value keeps none: a task returns the value itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from typing import Literal
+from typing import Protocol
+from typing import TypeVar
+
+from localflyte.cluster import ClusterFunction
+
+__all__ = ("KIND_KEY", "Artifact", "Card", "CardFormat", "CardType", "Kind", "Metadata", "new")
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+CardFormat = Literal["html", "md", "json", "csv", "tsv", "parquet"]
+CardType = Literal["model", "data", "generic"]
+Kind = Literal["model", "data", "generic"]
+KIND_KEY = "flyte.io/kind"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A page about a value."""
+
+    uri: str
+    format: CardFormat = "html"
+    card_type: CardType = "generic"
+
+    create_from = ClusterFunction("flyte.artifacts.Card.create_from", "It uploads a page to a cluster. Here, write it with flyte.report.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """What a cluster would know a value by."""
+
+    name: str
+    version: str | None = None
+    description: str | None = None
+    attrs: Mapping[str, str] | None = None
+    card: Card | None = None
+    kind: Kind | None = None
+    partitions: Mapping[str, Any] | None = None
+    parents: tuple[Any, ...] | None = None
+    version_from_content: bool = False
+
+    @classmethod
+    def create_model_metadata(cls, *, name: str, **known: Any) -> Metadata:
+        """Describe a model: what is no field of its own, such as ``framework``, becomes an attribute."""
+        own = {key: known.pop(key) for key in tuple(known) if key in cls.__dataclass_fields__}
+        attrs = {**(own.pop("attrs", None) or {}), **{key: str(value) for key, value in known.items() if value is not None}}
+        return cls(name=name, kind="model", attrs=attrs, **{key: value for key, value in own.items() if key != "kind"})
+
+
+class Artifact(Protocol[T_co]):
+    """A value with a name, as an annotation."""
+
+    def get_flyte_metadata(self) -> Metadata:
+        """:return: what a cluster knows it by"""
+        ...
+
+
+def new(obj: T, metadata: Metadata) -> T:
+    """Name a value that a task returns. On a cluster it becomes an artifact; here it is returned as it is.
+
+    :raises TypeError: if `metadata` is something else
+    """
+    if not isinstance(metadata, Metadata):
+        raise TypeError(f"artifacts.new() takes flyte.artifacts.Metadata(name=...) as its second argument, not {metadata!r}")
+    return obj
