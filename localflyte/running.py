@@ -147,7 +147,7 @@ def surroundings() -> Surroundings:
     return Surroundings(
         python=sys.executable,
         cwd=os.getcwd(),
-        sys_path=tuple(os.path.abspath(entry) if isinstance(entry, str) else entry for entry in sys.path),
+        sys_path=tuple(os.path.abspath(entry) for entry in sys.path),
         argv=tuple(sys.argv),
         env=dict(os.environ),
         umask=umask,

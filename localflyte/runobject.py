@@ -116,9 +116,9 @@ class Run:
 
     def get_logs(self, action: str = "a0", attempt: int | None = None) -> Iterator[str]:
         """:return: the lines that the task printed"""
-        from localflyte.observe.logs import read_logs
+        from localflyte.observe.logs import log_lines
 
-        return iter(read_logs(self.folder, action, attempt))
+        return iter(log_lines(self.folder, action, attempt))
 
     @dual
     async def show_logs(self, attempt: int | None = None, max_lines: int = 100, show_ts: bool = False, raw: bool = False, filter_system: bool = False) -> None:

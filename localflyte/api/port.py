@@ -22,8 +22,11 @@ class Port(Protocol):
     async def acall(self, invocation: Invocation) -> Sequence[Packed]:
         """Run a nested call; cancelling the await ends the child's process."""
 
-    def run(self, invocation: Invocation, options: Mapping[str, Any]) -> str:
-        """Start an independent run (``flyte.run`` inside a task) and wait for its end. Returns its name."""
+    def run(self, invocation: Invocation, options: Mapping[str, Any]) -> tuple[Sequence[Packed], Mapping[str, Any]]:
+        """Start an independent run (``flyte.run`` inside a task) and wait for its end.
+
+        :return: its outputs, and its ``name`` and ``folder``
+        """
 
     def tell(self, kind: str, data: Mapping[str, Any]) -> None:
         """Send a one-way note to the engine: a trace, a report, a log record."""

@@ -62,7 +62,8 @@ class Engine:
         """Carry a run to its end. A failure of the root is a result; only cancelling raises."""
         name, folder = self._create_folder(request)
         run = RunState(request, name, folder, sinks)
-        for sink in (Journal(folder, run.notice), *self._sinks_for(self.settings, folder, run.notice)):
+        run.add_sink(Journal(folder, run.notice))
+        for sink in self._sinks_for(self.settings, folder, run.notice):
             run.add_sink(sink)
         self._runs[name] = run
         began = time.monotonic()
@@ -82,6 +83,7 @@ class Engine:
             del self._runs[name]
             self._servers.forget(run)
             run.close()
+        assert outcome is not None  # else what ended the run has been raised
         return RunResult(name=name, folder=folder, outcome=outcome)
 
     async def nested(self, parent: Call, invocation: Invocation) -> tuple[Outcome, Mapping[str, Any]]:

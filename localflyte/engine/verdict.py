@@ -17,6 +17,13 @@ from localflyte.wire.messages import outputs_from_wire
 __all__ = ("failure", "judge")
 
 
+_SIGNALS = {
+    int(signal.SIGKILL): "somebody outside sent it (the kernel, when memory ran out, or a person); localflyte did not",
+    int(signal.SIGSEGV): "native code read memory that is not its own",
+    int(signal.SIGTERM): "somebody outside asked it to end",
+}
+
+
 def judge(child: Child, task: str) -> Outcome:
     """:return: the outcome of an attempt whose child has settled"""
     try:
@@ -43,11 +50,7 @@ def _without_reply(end: Exit, task: str) -> ErrorInfo:
     if os.WIFSIGNALED(end.status):
         number = os.WTERMSIG(end.status)
         name = _signal_name(number)
-        told = {
-            signal.SIGKILL: "somebody outside sent it (the kernel, when memory ran out, or a person); localflyte did not",
-            signal.SIGSEGV: "native code read memory that is not its own; its Python stack is in the task's log",
-            signal.SIGTERM: "somebody outside asked it to end",
-        }.get(number, "see the task's log")
+        told = _SIGNALS.get(number, "see the task's log")
         return ErrorInfo("system", name, f"The process of task {task} was killed by {name}: {told}.", "system")
     code = os.WEXITSTATUS(end.status)
     message = (

@@ -17,7 +17,7 @@ class Hub:
         self._selector = selectors.DefaultSelector()
         self._loop = asyncio.get_running_loop()
         self._after_batch = after_batch
-        self._loop.add_reader(self._selector.fileno(), self._dispatch)  # type: ignore[attr-defined]
+        self._loop.add_reader(self._selector.fileno(), self._dispatch)
 
     def watch(self, fd: int, callback: Callable[[], None]) -> None:
         """Call back whenever `fd` is readable or its other end is gone."""
@@ -35,7 +35,7 @@ class Hub:
         self._selector.unregister(fd)
 
     def close(self) -> None:
-        self._loop.remove_reader(self._selector.fileno())  # type: ignore[attr-defined]
+        self._loop.remove_reader(self._selector.fileno())
         self._selector.close()
 
     def _dispatch(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from typing import Any
 from typing import Protocol
 
 import anyio
@@ -29,7 +30,7 @@ class RunView(Protocol):
 
     request: RunRequest
 
-    def emit(self, kind: str, action: str = "", /, **data: object) -> None:
+    def emit(self, kind: str, action: str = "", **data: Any) -> None:
         """Tell the run's sinks."""
 
     def notice(self, text: str) -> None:

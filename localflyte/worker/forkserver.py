@@ -10,7 +10,7 @@ socket closes, however that came about, it ends every child with its whole group
 
 from __future__ import annotations
 
-import _signal as signal  # the module `signal` wraps each of these in enums, at 80 page faults a child
+import _signal as signal  # type: ignore[import-not-found]  # the module `signal` wraps each of these in enums, at 80 page faults a child
 import gc
 import os
 import select

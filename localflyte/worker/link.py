@@ -7,6 +7,7 @@ whenever there is no leader. No thread is ever started for it: a thread per chil
 
 from __future__ import annotations
 
+from _socket import MSG_DONTWAIT
 from _thread import allocate_lock
 from _thread import get_ident
 from collections import deque
@@ -141,7 +142,7 @@ class Link:
             raise
         return _outputs(waiter.message)
 
-    def run(self, invocation: Invocation, options: Mapping[str, Any]) -> Any:
+    def run(self, invocation: Invocation, options: Mapping[str, Any]) -> tuple[Sequence[Packed], Mapping[str, Any]]:
         """Start an independent run and block until it ended.
 
         :return: its outputs and what the engine says of it: name and folder
@@ -207,7 +208,7 @@ class Link:
 
     def _on_readable(self) -> None:
         if not self._leading:
-            self._pump(blocking=False)
+            self._pump(None)
         # else a blocking call reads, and will hand this loop what belongs to it
 
     def _wait(self, waiter: _Waiter) -> list[Any]:
@@ -221,7 +222,7 @@ class Link:
                 waiter.lock.acquire()  # done, or asked to lead
                 continue
             try:
-                while not waiter.done and self._pump(blocking=True):
+                while self._pump(waiter):
                     pass
             finally:
                 self._pass_lead()
@@ -237,25 +238,31 @@ class Link:
                     other.lock.release()
                     return
 
-    def _pump(self, *, blocking: bool) -> bool:
-        """Read once and hand out what is complete. False when the engine is gone."""
-        if not self._reading.acquire(blocking):
+    def _pump(self, waiter: _Waiter | None) -> bool:
+        """Read once and hand out what is complete. The lock is held throughout, so that nobody waits for bytes
+        while another thread hands out the very message they wait for.
+
+        :param waiter: whose result to block for; ``None`` reads only what is there
+        :return: whether to read on: not when the waiter is done, or the engine gone
+        """
+        if not self._reading.acquire(waiter is not None):
             return True
         try:
-            data = self._sock.recv(RECEIVE_BYTES, 0 if blocking else 0x40)  # MSG_DONTWAIT
-        except BlockingIOError:
-            return True
-        except OSError:
-            data = b""
-        else:
-            messages = list(self._reader.feed(data))
+            if waiter is not None and waiter.done:
+                return False
+            try:
+                data = self._sock.recv(RECEIVE_BYTES, MSG_DONTWAIT if waiter is None else 0)
+            except BlockingIOError:
+                return True
+            except OSError:
+                data = b""
+            if not data:
+                self._engine_is_gone()
+                return False
+            for message in self._reader.feed(data):
+                self._dispatch(message)
         finally:
             self._reading.release()
-        if not data:
-            self._engine_is_gone()
-            return False
-        for message in messages:
-            self._dispatch(message)
         return True
 
     def _dispatch(self, message: list[Any]) -> None:

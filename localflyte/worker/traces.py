@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 __all__ = ("user_traceback",)
 
@@ -23,10 +24,10 @@ def user_traceback(error: BaseException) -> str:
     return text if len(text) <= _CAP else text[: _CAP // 2] + "\n... cut ...\n" + text[-_CAP // 2 :]
 
 
-def _strip(trace: object, depth: int) -> None:
+def _strip(trace: Any, depth: int) -> None:
     if trace is None or depth > 20:
         return
-    stack = trace.stack  # type: ignore[attr-defined]
+    stack = trace.stack
     kept = [frame for frame in stack if not frame.filename.startswith(_OURS) and not frame.filename.startswith("<frozen")]
     if kept or depth:
         stack[:] = kept
