@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from localflyte._lazy import DOORS
 from localflyte._lazy import lazy_exports
+from localflyte._version import __version__
 
 __all__ = (
     "AMD_GPU",
@@ -97,8 +98,6 @@ __all__ = (
     "with_runcontext",
     "with_servecontext",
 )
-
-__version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from localflyte import ai as ai
