@@ -80,7 +80,7 @@ def _unknown(name: str) -> str:
 
 def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from localflyte import __version__
+        from localflyte._version import __version__
 
         click.echo(f"localflyte {__version__}")
         ctx.exit()
@@ -123,7 +123,7 @@ def run_command_line(args: Sequence[str] | None = None) -> int:
 
 def _with_hint(error: click.UsageError) -> str:
     text = error.format_message().rstrip()
-    if error.ctx is None:
+    if error.ctx is None or "--help`" in text:
         return text
     return f"{text}{'' if text.endswith(('.', '?')) else '.'} See `{error.ctx.command_path} --help`."
 

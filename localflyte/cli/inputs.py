@@ -90,11 +90,18 @@ def read_inputs(
     command = input_command(inputs, usage=usage, about=about)
     try:
         context = command.make_context(usage, list(args))
+        return _given(inputs, context)
     except click.NoSuchOption as error:
-        raise click.UsageError(_unknown(error.option_name, inputs, run_options)) from None
+        problem = _unknown(error.option_name, inputs, run_options)
     except click.BadParameter as error:
         name = getattr(error.param, "name", None)
-        raise click.UsageError(f"--{name}: {error.message}" if name else error.format_message()) from None
+        problem = f"--{name}: {error.message}" if name else error.format_message()
+    except click.UsageError as error:
+        problem = error.format_message()
+    raise click.UsageError(f"{problem}{'' if problem.endswith(('.', '?')) else '.'} See `{usage} --help`.")
+
+
+def _given(inputs: Mapping[str, Input], context: click.Context) -> dict[str, Any]:
     if context.args:
         example = f"--{next(iter(inputs))} {context.args[0]}" if inputs else "none here, the task takes no inputs"
         raise click.UsageError(f"unexpected {context.args[0]!r}: inputs are given by name ({example})")
@@ -102,7 +109,7 @@ def read_inputs(
     missing = [parameter for name, parameter in inputs.items() if name not in given and _is_needed(parameter)]
     if missing:
         names = ", ".join(f"--{parameter.name} ({readable(parameter.annotation)})" for parameter in missing)
-        raise click.UsageError(f"missing {names}. See `{usage} --help`.")
+        raise click.UsageError(f"missing {names}")
     for name, parameter in inputs.items():
         if name not in given and parameter.default is REQUIRED:
             given[name] = False if bare_annotation(parameter.annotation) is bool else None

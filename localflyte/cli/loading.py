@@ -96,10 +96,14 @@ def find_task(module: ModuleType, name: str) -> TaskTemplate[Any, Any, Any]:
     tasks = tasks_of(module)
     if name in tasks:
         return tasks[name]
-    by_name = {id(task): (variable, task) for variable, task in tasks.items() if name in {task.name, task.short_name}}
+    by_name = {id(task): (variable, task) for variable, task in tasks.items() if name in _names(task)}
     if len(by_name) == 1:
         return next(task for _, task in by_name.values())
     if by_name:
         variables = ", ".join(variable for variable, _ in by_name.values())
         raise click.UsageError(f"several tasks are called {name!r}; say which by its variable: {variables}")
     raise TaskNotFoundError(name, os.path.relpath(module.__file__ or ""), tasks)
+
+
+def _names(task: TaskTemplate[Any, Any, Any]) -> set[str]:
+    return {task.name, task.short_name, task.name.rpartition(".")[2]}
