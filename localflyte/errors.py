@@ -6,20 +6,22 @@ as the class that its kind and code stand for. So match on the classes below and
 RuntimeError
  +- ActionNotFoundError
  +- BaseRuntimeError                          code, kind, worker
-     +- InitializationError                   also: LogsNotYetAvailableError
+     +- InitializationError, LogsNotYetAvailableError
      +- RuntimeUnknownError                   kind "unknown"
      +- RuntimeSystemError                    kind "system"
      |   +- UnionRpcError
      |   +- ProtocolError                     ours: the two sides of a wire disagree
      +- RuntimeUserError                      kind "user"
          +- CustomError, NonRecoverableError, RuntimeDataValidationError, InvalidPackageError
-         +- RestrictedTypeError, TraceDoesNotAllowNestedTasksError
+         +- RestrictedTypeError, TraceDoesNotAllowNestedTasksError, SyncTaskCallInAsyncContextError
+         +- TaskTimeoutError                  MaxRuntimeExceededError, MaxQueuedTimeExceededError, DeadlineExceededError
+         +- SlowDownError                     ResourceExhaustedError
          +- code and message given:           OOMError, TaskInterruptedError, PrimaryContainerNotFoundError,
          |                                    RetriesExhaustedError, InvalidImageNameError, ImagePullBackOffError,
          |                                    NotInTaskContextError
-         +- message given, a code of its own: TaskTimeoutError, InlineIOMaxBytesBreached, ActionAbortedError,
-         |                                    ModuleLoadError, CodeBundleError, SlowDownError, DeploymentError,
-         |                                    ImageBuildError, OnlyAsyncIOSupportedError, ParameterMaterializationError,
+         +- message given, a code of its own: InlineIOMaxBytesBreached, ActionAbortedError, ModuleLoadError,
+         |                                    CodeBundleError, DeploymentError, ImageBuildError,
+         |                                    OnlyAsyncIOSupportedError, ParameterMaterializationError,
          |                                    RemoteTaskNotFoundError, RemoteTaskUsageError, ConditionTimedoutError,
          |                                    ConditionAlreadyExistsError, ConditionFailedError, ConditionNotFoundError
          +- ours:                             ClusterOnlyError, TaskNotFoundError, ConfigurationError, RunNotFoundError
@@ -48,6 +50,7 @@ __all__ = (
     "ConditionTimedoutError",
     "ConfigurationError",
     "CustomError",
+    "DeadlineExceededError",
     "DeploymentError",
     "ErrorKind",
     "ImageBuildError",
@@ -57,6 +60,8 @@ __all__ = (
     "InvalidImageNameError",
     "InvalidPackageError",
     "LogsNotYetAvailableError",
+    "MaxQueuedTimeExceededError",
+    "MaxRuntimeExceededError",
     "ModuleLoadError",
     "NonRecoverableError",
     "NotInTaskContextError",
@@ -67,6 +72,7 @@ __all__ = (
     "ProtocolError",
     "RemoteTaskNotFoundError",
     "RemoteTaskUsageError",
+    "ResourceExhaustedError",
     "RestrictedTypeError",
     "RetriesExhaustedError",
     "RunNotFoundError",
@@ -75,6 +81,7 @@ __all__ = (
     "RuntimeUnknownError",
     "RuntimeUserError",
     "SlowDownError",
+    "SyncTaskCallInAsyncContextError",
     "TaskInterruptedError",
     "TaskNotFoundError",
     "TaskTimeoutError",
@@ -104,6 +111,8 @@ class BaseRuntimeError(RuntimeError):
     code: str
     kind: ErrorKind
     worker: str | None
+    recoverable: bool = True
+    """Whether another attempt can help."""
     remote_traceback: str = ""
     """The traceback of the process in which the task failed, as text."""
 
@@ -216,6 +225,8 @@ class CustomError(RuntimeUserError):
 class NonRecoverableError(RuntimeUserError):
     """Raised by a task that knows another attempt cannot help: it is not retried."""
 
+    recoverable = False
+
     def __init__(self, message: str, code: str = "NonRecoverableError") -> None:
         super().__init__(code, message)
 
@@ -266,8 +277,32 @@ class RestrictedTypeError(_MessageError, code="RestrictedTypeUsage"):
     """Raised when a type may not be used for an input or an output."""
 
 
-class TaskTimeoutError(_MessageError, code="TaskTimeoutError"):
-    """Raised when one of the bounds of ``timeout=`` was reached."""
+class TaskTimeoutError(RuntimeUserError):
+    """Raised when one of the bounds of ``timeout=`` was reached; its subclasses say which one."""
+
+    def __init__(self, message: str, code: str = "TaskTimeoutError") -> None:
+        super().__init__(code, message, "user")
+
+
+class MaxQueuedTimeExceededError(TaskTimeoutError):
+    """Raised when a task waited longer than ``max_queued_time`` for its start."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "MaxQueuedTimeExceededError")
+
+
+class MaxRuntimeExceededError(TaskTimeoutError):
+    """Raised when an attempt ran longer than ``max_runtime``."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "MaxRuntimeExceededError")
+
+
+class DeadlineExceededError(TaskTimeoutError):
+    """Raised when a task did not end within its ``deadline``, all attempts together."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "DeadlineExceededError")
 
 
 class InlineIOMaxBytesBreached(_MessageError, code="InlineIOMaxBytesBreached"):  # noqa: N818 - Flyte's name
@@ -288,6 +323,14 @@ class CodeBundleError(_MessageError, code="CodeBundleError"):
 
 class SlowDownError(_MessageError, code="SlowDownError"):
     """Raised when a server asks for fewer requests."""
+
+
+class ResourceExhaustedError(SlowDownError):
+    """Raised when a server has no capacity left for this request."""
+
+
+class SyncTaskCallInAsyncContextError(_MessageError, code="SyncTaskCallInAsyncContextError"):
+    """Raised when an async task calls a sync one in a way that blocks its event loop; ``await task.aio(...)`` does not."""
 
 
 class DeploymentError(_MessageError, code="DeploymentError"):
@@ -385,8 +428,7 @@ def to_info(error: BaseException, traceback: str) -> ErrorInfo:
     if not isinstance(error, BaseRuntimeError):
         return ErrorInfo("user", clip(type(error).__name__, MAX_CODE), message, "user", trace)
     kind = error.kind if error.kind in ("user", "system", "unknown") else "unknown"
-    recoverable = not isinstance(error, NonRecoverableError)
-    return ErrorInfo(kind, clip(str(error.code), MAX_CODE), message, error.worker or "", trace, recoverable)
+    return ErrorInfo(kind, clip(str(error.code), MAX_CODE), message, error.worker or "", trace, error.recoverable)
 
 
 def from_info(info: ErrorInfo) -> BaseRuntimeError:
@@ -408,6 +450,14 @@ def clip(text: str, limit: int) -> str:
     return data.decode("utf-8", "ignore")
 
 
+# A bound that was reached below is still that bound for those above, whoever let the error through.
+_TIMEOUTS: dict[str, type[BaseRuntimeError]] = {
+    "TaskTimeoutError": TaskTimeoutError,
+    "MaxQueuedTimeExceededError": MaxQueuedTimeExceededError,
+    "MaxRuntimeExceededError": MaxRuntimeExceededError,
+    "DeadlineExceededError": DeadlineExceededError,
+}
+
 # Flyte's order: the first one whose part occurs in the code of a user error wins.
 _BY_CODE: tuple[tuple[str, type[BaseRuntimeError]], ...] = (
     ("Interrupted", TaskInterruptedError),
@@ -421,13 +471,15 @@ _BY_CODE: tuple[tuple[str, type[BaseRuntimeError]], ...] = (
 
 def _class_for(info: ErrorInfo) -> type[BaseRuntimeError]:
     if info.platform in __all__:
-        named = globals()[info.platform]
-        if isinstance(named, type) and issubclass(named, BaseRuntimeError):
-            return named
+        chosen = globals()[info.platform]
+        if isinstance(chosen, type) and issubclass(chosen, BaseRuntimeError):
+            return chosen
     if info.kind == "system":
         return RuntimeSystemError
     if info.kind != "user":
         return RuntimeUnknownError
+    if _own_code(info) in _TIMEOUTS:
+        return _TIMEOUTS[_own_code(info)]
     if "OOM" in info.code.upper():
         return OOMError
     return next((found for part, found in _BY_CODE if part in info.code), RuntimeUserError)
@@ -436,10 +488,13 @@ def _class_for(info: ErrorInfo) -> type[BaseRuntimeError]:
 def _make(cls: type[BaseRuntimeError], info: ErrorInfo) -> BaseRuntimeError:
     error = cls.__new__(cls, info.message)
     kind: ErrorKind = "user" if issubclass(cls, RuntimeUserError) else "system" if issubclass(cls, RuntimeSystemError) else "unknown"
-    # A code "RetriesExhausted|ValueError" is what the platform says and, after the bar, what the task said.
-    code = info.code.partition("|")[2] or info.code
-    BaseRuntimeError.__init__(error, code.strip(), kind, info.message, info.worker or None)
+    BaseRuntimeError.__init__(error, _own_code(info), kind, info.message, info.worker or None)
     return error
+
+
+def _own_code(info: ErrorInfo) -> str:
+    """A code "RetriesExhausted|ValueError" is what the platform says and, after the bar, what the task said."""
+    return (info.code.partition("|")[2] or info.code).strip()
 
 
 def _message(error: BaseException) -> str:

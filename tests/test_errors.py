@@ -29,7 +29,8 @@ NAMED: tuple[str, ...] = (
 )
 NAMED += ("ImageBuildError", "ModuleLoadError", "InlineIOMaxBytesBreached", "ActionAbortedError", "SlowDownError")
 NAMED += ("OnlyAsyncIOSupportedError", "ParameterMaterializationError", "CodeBundleError", "ConditionAlreadyExistsError")
-NAMED += ("ConditionFailedError", "ConditionNotFoundError")
+NAMED += ("ConditionFailedError", "ConditionNotFoundError", "SyncTaskCallInAsyncContextError")
+NAMED += ("MaxQueuedTimeExceededError", "MaxRuntimeExceededError", "DeadlineExceededError")
 
 # class name, arguments, code, kind, worker: as flyte 2.12.1 has them
 CASES: list[tuple[str, tuple[Any, ...], str, str, str | None]] = [
@@ -48,6 +49,8 @@ CASES: list[tuple[str, tuple[Any, ...], str, str, str | None]] = [
     ("InvalidPackageError", ("crl", "no such thing"), "InvalidPackageError", "user", None),
     *((name, ("C", "m", "w"), "C", "user", "w") for name in GIVEN),
     *((name, ("m",), name, "user", "user") for name in NAMED),
+    ("TaskTimeoutError", ("m", "C"), "C", "user", "user"),
+    ("ResourceExhaustedError", ("m",), "SlowDownError", "user", "user"),
 ]
 
 
@@ -187,7 +190,9 @@ MAPPING = [
     ("user", "InvalidImageName", "InvalidImageNameError", "InvalidImageName"),
     ("user", "ImagePullBackOff", "ImagePullBackOffError", "ImagePullBackOff"),
     ("user", "InterruptedUnknown", "TaskInterruptedError", "InterruptedUnknown"),
-    ("user", "TaskTimeoutError", "RuntimeUserError", "TaskTimeoutError"),
+    ("user", "TaskTimeoutError", "TaskTimeoutError", "TaskTimeoutError"),
+    ("user", "RetriesExhausted|MaxRuntimeExceededError", "MaxRuntimeExceededError", "MaxRuntimeExceededError"),
+    ("user", "InlineIOMaxBytesBreached", "RuntimeUserError", "InlineIOMaxBytesBreached"),
     ("user", "NonRecoverableError", "RuntimeUserError", "NonRecoverableError"),
     ("system", "OOM", "RuntimeSystemError", "OOM"),
     ("unknown", "OOM", "RuntimeUnknownError", "OOM"),

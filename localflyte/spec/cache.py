@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from typing import Generic
 from typing import Literal
@@ -63,6 +64,7 @@ class Cache:
     :param ignored_inputs: the inputs that make no difference
     :param salt: changes the version, so that everything is computed anew
     :param policies: what makes the version; ``None`` means the default, which hashes the code that the task runs
+    :param max_age: reuse no result that is older; a number means seconds, 0 means that results do not age
     :raises ValueError: if the behavior is unknown, or if nothing is left to make a version from
     """
 
@@ -72,6 +74,7 @@ class Cache:
     ignored_inputs: tuple[str, ...] | str = ()
     salt: str = ""
     policies: Sequence[CachePolicy] | CachePolicy | None = None
+    max_age: timedelta | int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "behavior", _behavior(self.behavior))
@@ -82,6 +85,7 @@ class Cache:
         if not isinstance(self.version_override, str | None):
             raise TypeError(f"Cache.version_override must be text, got {self.version_override!r}; write {str(self.version_override)!r}")
         object.__setattr__(self, "policies", _policies(self.policies))
+        object.__setattr__(self, "max_age", _age(self.max_age))
         if self.is_enabled() and self.version_override is None and self.policies == ():
             raise ValueError("Cache.policies is empty: give at least one policy, a version_override, or leave policies out")
 
@@ -127,6 +131,16 @@ def _behavior(behavior: object) -> str:
         if behavior.lower() in _ALIASES:
             return _ALIASES[behavior.lower()]
     raise ValueError(f"Invalid cache behavior: {behavior!r}. Must be one of {', '.join(_BEHAVIORS)}, or one of {', '.join(_ALIASES)}.")
+
+
+def _age(age: object) -> timedelta | None:
+    if isinstance(age, int) and not isinstance(age, bool):
+        age = timedelta(seconds=age)
+    if not isinstance(age, timedelta | None):
+        raise TypeError(f"Cache.max_age must be an int (seconds), a timedelta or None, got {age!r}")
+    if age is not None and age < timedelta(0):
+        raise ValueError(f"Cache.max_age must be 0 or more, got {age}; 0 means that results do not age")
+    return age
 
 
 def _policies(policies: object) -> tuple[CachePolicy, ...] | None:

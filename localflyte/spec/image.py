@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import Literal
 from typing import NoReturn
@@ -13,6 +14,7 @@ from typing import NoReturn
 from localflyte.spec.digest import sha256
 from localflyte.spec.image_layers import AnyPath
 from localflyte.spec.image_layers import Layer
+from localflyte.spec.image_layers import PythonWheels
 from localflyte.spec.image_layers import absolute
 from localflyte.spec.image_layers import content_digest
 from localflyte.spec.image_layers import mounts
@@ -21,7 +23,10 @@ from localflyte.spec.image_steps import ImageSteps
 from localflyte.spec.secret import Secret
 from localflyte.spec.secret import SecretRequest
 
-__all__ = ("Architecture", "Image", "image_from_request")
+__all__ = ("DIST_FOLDER", "Architecture", "Image", "PythonWheels", "image_from_request")
+
+if TYPE_CHECKING:
+    from localflyte.spec.image_layers import DIST_FOLDER
 
 Architecture = Literal["linux/amd64", "linux/arm64"]
 
@@ -184,7 +189,7 @@ class Image(ImageSteps):
     def uri(self) -> str:
         """What a registry would know it by.
 
-        :raises ValueError: if it has no name, or is known only by a reference
+        :raises ImageBuildError: if it has no name, or is known only by a reference
         """
         if not self.modified:
             return self.base_image or _no_uri(f"only a configuration knows from_ref_name({self.ref_name!r}); use from_base(uri)")
@@ -221,6 +226,10 @@ class Image(ImageSteps):
             "python": list(self.python_version),
             "layers": [layer.describe() for layer in self.layers],
         }
+
+    def terms(self) -> dict[str, Any] | None:
+        """:return: the description, or ``None`` where nothing has to be prepared"""
+        return None if self.is_default else self.describe()
 
     def validate(self) -> None:
         """Check that what it copies and reads is there.
@@ -264,6 +273,14 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
+def __getattr__(name: str) -> Any:
+    if name == "DIST_FOLDER":
+        from localflyte.spec import image_layers
+
+        return image_layers.DIST_FOLDER
+    raise AttributeError(f"module {__name__} has no attribute {name}")
+
+
 def _make(**fields: Any) -> Image:
     image = object.__new__(Image)
     for name, value in (_DEFAULTS | fields).items():
@@ -297,4 +314,6 @@ def _platforms(
 
 
 def _no_uri(reason: str) -> NoReturn:
-    raise ValueError(f"there is no URI: {reason}")
+    from localflyte.errors import ImageBuildError
+
+    raise ImageBuildError(f"the image has no URI: {reason}")

@@ -10,7 +10,7 @@ from localflyte.spec.podspec import make_part
 from localflyte.spec.podspec import plain
 from localflyte.spec.resources import Resources
 
-__all__ = ("PRIMARY_CONTAINER_DEFAULT_NAME", "PodTemplate", "describe_pod", "pod_spec_from_resources")
+__all__ = ("PRIMARY_CONTAINER_DEFAULT_NAME", "PodTemplate", "pod_spec_from_resources")
 
 PRIMARY_CONTAINER_DEFAULT_NAME = "primary"
 
@@ -118,6 +118,23 @@ class PodTemplate:
         template.pod_spec.termination_grace_period_seconds = seconds
         return template
 
+    def terms(self) -> dict[str, Any]:
+        """Describe the template in plain values.
+
+        :return: ``env`` (of the primary container, plain values only) and ``grace_seconds`` for whoever runs the task, and
+            the rest as it was declared
+        """
+        container = _container(self)
+        variables = (container.env if container is not None else None) or []
+        return {
+            "primary_container_name": self.primary_container_name,
+            "labels": dict(self.labels or {}),
+            "annotations": dict(self.annotations or {}),
+            "spec": plain(self.pod_spec),
+            "env": {variable.name: str(variable.value) for variable in variables if variable.value is not None},
+            "grace_seconds": getattr(self.pod_spec, "termination_grace_period_seconds", None),
+        }
+
     def to_k8s_pod(self) -> Any:
         """:return: the pod as Flyte's protobuf message; needs the package flyteidl2"""
         from importlib import import_module
@@ -147,26 +164,6 @@ class PodTemplate:
     def _annotate(self, key: str, value: str) -> PodTemplate:
         self.annotations = {**(self.annotations or {}), key: value}
         return self
-
-
-def describe_pod(template: PodTemplate | str) -> dict[str, Any]:
-    """Describe a template in plain values; a text is the name of a template that only a cluster has.
-
-    :return: ``env`` (of the primary container, plain values only) and ``grace_seconds`` for whoever runs the task, and the
-        rest as it was declared
-    """
-    if isinstance(template, str):
-        return {"name": template, "env": {}, "grace_seconds": None}
-    container = _container(template)
-    variables = (container.env if container is not None else None) or []
-    return {
-        "primary_container_name": template.primary_container_name,
-        "labels": dict(template.labels or {}),
-        "annotations": dict(template.annotations or {}),
-        "spec": plain(template.pod_spec),
-        "env": {variable.name: str(variable.value) for variable in variables if variable.value is not None},
-        "grace_seconds": getattr(template.pod_spec, "termination_grace_period_seconds", None),
-    }
 
 
 def pod_spec_from_resources(

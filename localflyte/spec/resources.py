@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localflyte.spec.device import AMD_GPU
+from localflyte.spec.device import APPLE_SILICON
 from localflyte.spec.device import GPU
 from localflyte.spec.device import HABANA_GAUDI
 from localflyte.spec.device import TPU
@@ -16,7 +17,7 @@ from localflyte.spec.plan import ResourceTerms
 from localflyte.spec.quantity import parse_bytes
 from localflyte.spec.quantity import parse_cores
 
-__all__ = ("AMD_GPU", "GPU", "HABANA_GAUDI", "TPU", "Device", "DeviceClass", "Neuron", "Resources")
+__all__ = ("AMD_GPU", "APPLE_SILICON", "GPU", "HABANA_GAUDI", "TPU", "Device", "DeviceClass", "Neuron", "Resources")
 
 CPU = int | float | str
 

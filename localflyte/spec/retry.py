@@ -60,11 +60,11 @@ class RetryStrategy:
     def __post_init__(self) -> None:
         count = self.count
         if isinstance(count, bool) or not isinstance(count, int):
-            raise TypeError(f"the number of retries must be a whole number, got {count!r}")
+            raise ValueError(f"the number of retries must be a whole number, got {count!r}")  # noqa: TRY004 - Flyte's class
         if count < 0:
             raise ValueError(f"the number of retries must be 0 or more, got {count}; 0 means: one attempt and no retry")
         if self.backoff is not None and not isinstance(self.backoff, Backoff):
-            raise TypeError(f"RetryStrategy.backoff must be a flyte.Backoff, got {self.backoff!r}")
+            raise ValueError(f"RetryStrategy.backoff must be a flyte.Backoff, got {self.backoff!r}")
 
     def terms(self) -> RetryTerms:
         """Read the declaration as seconds."""
@@ -78,13 +78,12 @@ class RetryStrategy:
 def retries_from_request(retries: int | RetryStrategy) -> RetryStrategy:
     """Accept what a person may write for ``retries=``.
 
-    :raises TypeError: if it is neither a number nor a strategy
-    :raises ValueError: if the number is negative
+    :raises ValueError: if it is neither a strategy nor a number, or the number is negative
     """
     if isinstance(retries, RetryStrategy):
         return retries
     if isinstance(retries, bool) or not isinstance(retries, int):
-        raise TypeError(f"retries must be a whole number or a flyte.RetryStrategy, got {retries!r}")
+        raise ValueError(f"retries must be a whole number or a flyte.RetryStrategy, got {retries!r}")  # noqa: TRY004 - Flyte's class
     return RetryStrategy(retries)
 
 

@@ -38,15 +38,17 @@ class Timeout:
 TimeoutType = Timeout | int | timedelta
 
 
-def timeout_from_request(timeout: TimeoutType | None) -> Timeout:
+def timeout_from_request(timeout: object) -> Timeout:
     """Accept what a person may write for ``timeout=``: a plain number or a timedelta bounds the runtime of an attempt.
 
     :raises ValueError: if it is none of these, or negative
     """
     if isinstance(timeout, Timeout):
         return timeout
-    if not isinstance(timeout, bool) and isinstance(timeout, int | timedelta | None):
+    if timeout is None or isinstance(timeout, timedelta):
         return Timeout(max_runtime=timeout)
+    if isinstance(timeout, int) and not isinstance(timeout, bool):
+        return Timeout(max_runtime=timedelta(seconds=timeout))
     raise ValueError(f"timeout must be a number of seconds as int, a timedelta or a flyte.Timeout, got {timeout!r}{_hint(timeout)}")
 
 

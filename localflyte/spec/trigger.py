@@ -10,7 +10,7 @@ from typing import Final
 
 from localflyte.spec.documentation import truncate_description
 
-__all__ = ("Cron", "FixedRate", "OnArtifact", "Trigger", "TriggerTime", "TriggeredArtifact")
+__all__ = ("Cron", "FixedRate", "OnArtifact", "Trigger", "TriggerTime", "TriggeredArtifact", "TriggeredPartition")
 
 
 class _Placeholder:
@@ -33,22 +33,47 @@ TriggeredArtifact: Final = _Placeholder("TriggeredArtifact")
 
 
 @dataclass(frozen=True, slots=True)
+class TriggeredPartition:
+    """Stands in the inputs of a trigger for one partition of the artifact that fired it.
+
+    :param key: the name of the partition
+    """
+
+    key: str
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            raise ValueError("TriggeredPartition requires a non-empty partition key")
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class OnArtifact:
     """Fire when a new version of an artifact appears.
 
     :param name: the artifact
     :param version: fire for this version only
+    :param partitions: fire only for versions in these partitions; also as keywords, ``region="us"``
     """
 
     name: str
-    version: str | None = None
+    version: str | None
+    partitions: Mapping[str, str] | None
 
-    def __post_init__(self) -> None:
-        if not self.name:
+    def __init__(self, name: str, version: str | None = None, partitions: Mapping[str, str] | None = None, **keywords: str) -> None:
+        if not name:
             raise ValueError("OnArtifact requires a non-empty artifact name")
+        chosen = {**(partitions or {}), **keywords}
+        for key, value in chosen.items():
+            if not isinstance(value, str):
+                raise TypeError(f"OnArtifact partition {key!r} must be text, got {value!r}")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "version", version)
+        object.__setattr__(self, "partitions", chosen or None)
 
     def __str__(self) -> str:
-        return f"on new version of {self.name}@{self.version}" if self.version else f"on new version of {self.name}"
+        version = f"@{self.version}" if self.version else ""
+        partitions = ", ".join(f"{key}={value}" for key, value in (self.partitions or {}).items())
+        return f"Artifact Trigger: on new version of {self.name}{version}{f' [{partitions}]' if partitions else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +101,7 @@ class Cron:
         return f"CRON_TZ={self.timezone} {self.expression}"
 
     def __str__(self) -> str:
-        return self.timezone_expression
+        return f"Cron Trigger: {self.timezone_expression}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +121,7 @@ class FixedRate:
             raise ValueError(f"FixedRate.interval_minutes must be a whole number of at least 1, got {minutes!r}")
 
     def __str__(self) -> str:
-        return f"every {self.interval_minutes} minutes"
+        return f"FixedRate Trigger: every {self.interval_minutes} minutes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +129,7 @@ class Trigger:
     """A schedule or an event, and how to run the task then.
 
     :param name: its name
-    :param automation: when it fires
+    :param automation: when it fires; ``None`` means when a person says so
     :param description: at most 255 characters are kept
     :param auto_activate: whether deploying it makes it fire
     :param inputs: the inputs of the task; ``flyte.TriggerTime`` and ``flyte.TriggeredArtifact`` stand for what fired it
@@ -113,7 +138,7 @@ class Trigger:
     """
 
     name: str
-    automation: Cron | FixedRate | OnArtifact
+    automation: Cron | FixedRate | OnArtifact | None = None
     description: str = ""
     auto_activate: bool = True
     inputs: dict[str, Any] | None = None
@@ -130,8 +155,6 @@ class Trigger:
     def __post_init__(self) -> None:
         if not self.name:
             raise ValueError("Trigger name cannot be empty")
-        if self.automation is None:
-            raise ValueError(f"Trigger {self.name!r}: automation cannot be None; give a flyte.Cron, FixedRate or OnArtifact")
         self._check_inputs()
         limit = self.max_action_concurrency
         if limit is not None and (limit < 0 or limit == 1):
@@ -147,10 +170,11 @@ class Trigger:
         on_artifact = isinstance(self.automation, OnArtifact)
         if len(bound) > 1:
             raise ValueError(f"Trigger {self.name!r} binds TriggeredArtifact to {', '.join(sorted(bound))}; only one input can receive it")
+        bound += [name for name, value in inputs.items() if isinstance(value, TriggeredPartition)]
         if bound and not on_artifact:
-            raise ValueError(f"Trigger {self.name!r} binds TriggeredArtifact to {bound[0]}, but its automation is not OnArtifact")
-        if on_artifact and any(value is TriggerTime for value in inputs.values()):
-            raise ValueError(f"Trigger {self.name!r} uses TriggerTime, which only Cron and FixedRate have, not OnArtifact")
+            raise ValueError(f"Trigger {self.name!r} binds the triggering artifact to {bound[0]}, but its automation is not OnArtifact")
+        if not isinstance(self.automation, Cron | FixedRate) and any(value is TriggerTime for value in inputs.values()):
+            raise ValueError(f"Trigger {self.name!r} uses TriggerTime, which only Cron and FixedRate have")
 
     @classmethod
     def minutely(cls, trigger_time_input_key: str | None = None, *, name: str = "minutely", **options: Any) -> Trigger:
