@@ -101,10 +101,10 @@ class _Names(ast.NodeVisitor):
         if not any(chain[0] in names for names in self._bound):
             self.found.add(chain)
 
-    def visit_Name(self, node: ast.Name) -> None:  # noqa: N802 - the name that ast.NodeVisitor calls
+    def visit_Name(self, node: ast.Name) -> None:
         self._use((node.id,))
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> None:
         attributes: list[str] = []
         root: ast.expr = node
         while isinstance(root, ast.Attribute):
@@ -115,7 +115,7 @@ class _Names(ast.NodeVisitor):
         else:
             self.visit(root)
 
-    def visit_FunctionDef(self, node: Any) -> None:  # noqa: N802
+    def visit_FunctionDef(self, node: Any) -> None:
         arguments = node.args
         outer = [*getattr(node, "decorator_list", ()), *arguments.defaults, *(each for each in arguments.kw_defaults if each is not None)]
         every = _arguments(arguments)
@@ -130,7 +130,7 @@ class _Names(ast.NodeVisitor):
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
     visit_Lambda = visit_FunctionDef  # noqa: N815
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:  # noqa: N802
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
         # Names bound in a class body are not hidden: counting a global of the same name too is harmless, missing it is not.
         parameters = {each.name for each in getattr(node, "type_params", ())}
         self._visit_in(parameters, [*node.decorator_list, *node.bases, *(each.value for each in node.keywords), *node.body])

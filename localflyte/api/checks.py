@@ -124,13 +124,13 @@ def _check_cache(cache: Any, name: str) -> None:
         cache_from_request(cache)
 
 
-def _check_retries(retries: Any, name: str) -> None:
+def _check_retries(retries: Any, _name: str) -> None:
     from localflyte.spec.retry import retries_from_request
 
     retries_from_request(retries)
 
 
-def _check_timeout(timeout: Any, name: str) -> None:
+def _check_timeout(timeout: Any, _name: str) -> None:
     from localflyte.spec.timeout import timeout_from_request
 
     timeout_from_request(timeout)

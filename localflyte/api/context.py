@@ -194,7 +194,8 @@ def activate(context: TaskContext | None) -> None:
 
 def enter_later(request: Mapping[str, Any], *, run_options: Options | None = None) -> None:
     """Promise the context that `enter` would make, to be made when something first asks for it: most tasks never do,
-    and making it costs a forked child a quarter of a millisecond of page faults."""
+    and making it costs a forked child a quarter of a millisecond of page faults.
+    """
     global _promised  # noqa: PLW0603 - see activate
 
     def keep_promise() -> TaskContext:

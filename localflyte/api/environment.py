@@ -79,10 +79,10 @@ class Environment(_RemembersWhatWasGiven):
     env: InitVar[dict[str, str] | None] = field(default=None, kw_only=True)
     _declaring_file: str | None = field(init=False, default=None, repr=False)
 
-    def __post_init__(self, env: dict[str, str] | None = None) -> None:
+    def __post_init__(self, env: dict[str, str] | None = None) -> None:  # noqa: RUF033 - subclasses call it without
         self.env_vars = one_spelling({"env": env, "env_vars": self.env_vars}, f"environment {self.name!r}")["env_vars"]
         self.description, self.include = checked_environment(self, Environment)
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+        if not _NAME.fullmatch(str(self.name)):
             raise ValueError(f"Environment name {self.name!r} must be in snake_case or kebab-case format.{_suggestion(self.name)}")
         self._declaring_file = declaring_file()
         registry.add_environment(self)
@@ -124,7 +124,7 @@ class TaskEnvironment(Environment):
     task_queue: InitVar[str | None] = field(default=None, kw_only=True)
     _tasks: dict[str, TaskTemplate[..., Any, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def __post_init__(self, env: dict[str, str] | None = None, task_queue: str | None = None) -> None:
+    def __post_init__(self, env: dict[str, str] | None = None, task_queue: str | None = None) -> None:  # noqa: RUF033 - as above
         super().__post_init__(env)
         self.queue = one_spelling({"task_queue": task_queue, "queue": self.queue}, f"environment {self.name!r}")["queue"]
         check_task_environment(self)
@@ -142,7 +142,7 @@ class TaskEnvironment(Environment):
             said["interruptible"] = None
         return Options(**said)
 
-    def clone_with(
+    def clone_with(  # type: ignore[override]
         self,
         name: str,
         image: Any = None,
@@ -191,7 +191,7 @@ class TaskEnvironment(Environment):
         image = tasks[0].image if tasks else "auto"
         if any(task.image is not image for task in tasks):
             names = ", ".join(task.name for task in tasks)
-            raise ValueError(f"the tasks of one environment must have one image, and these have several: {names}. Make an environment for each.")
+            raise ValueError(f"the tasks of one environment must have one image, and these have several: {names}. Make one for each image.")
         made = cls(name, depends_on=depends_on or [], image=image)
         for task in tasks:
             made._tasks[task.name] = task
@@ -291,7 +291,10 @@ class TaskEnvironment(Environment):
         settled = settle((Options(**said), environment))
         if settled.get("reusable", "off") != "off":
             if said["pod_template"] is not None:
-                raise ValueError(f"Cannot set pod_template when environment is reusable ({where}). Set it on the environment, or reusable=\"off\".")
+                raise ValueError(
+                    f"Cannot set pod_template when environment is reusable ({where}). "
+                    f'Set it on the environment, or give the task reusable="off".'
+                )
             check_reuse(settled, said, where)
             _check_concurrency(settled["reusable"], func, where)
         config = settled.get("plugin_config")

@@ -29,9 +29,7 @@ from localflyte.spec.digest import sha256
 __all__ = ("Fingerprint",)
 
 _MISSING = object()
-_ABOUT_MODULES = frozenset(
-    ("__builtins__", "__doc__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__")
-)
+_ABOUT_MODULES = frozenset(("__builtins__", "__doc__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__"))
 
 
 class Fingerprint:
@@ -83,8 +81,10 @@ class Fingerprint:
         cells = dict(zip(function.__code__.co_freevars, map(_cell, function.__closure__ or ()), strict=False))
         if not nodes:
             names = sorted(set(_code_names(function.__code__)))
-            return self._bytecode(function.__code__) + self._resolved(((name,) for name in names), cells, function.__globals__, function.__qualname__)
-        return "".join(self._tree(without_task_decorators(node), cells, function.__globals__, function.__qualname__) for node in nodes)
+            used = self._resolved(((name,) for name in names), cells, function.__globals__, function.__qualname__)
+            return self._bytecode(function.__code__) + used
+        bare = map(without_task_decorators, nodes)
+        return "".join(self._tree(node, cells, function.__globals__, function.__qualname__) for node in bare)
 
     def _tree(self, node: Any, cells: Mapping[str, Any], namespace: Mapping[str, Any], where: str) -> str:
         imported = sorted({self._import(*each, namespace) for each in imports_in(node)})
@@ -138,7 +138,9 @@ class Fingerprint:
         nodes = self._sources.of_class(cls)
         text = [self._values.describe(base, f"a base of {name}") for base in cls.__bases__]
         if nodes:
-            cells = {each: _cell(cell) for one in functions for each, cell in zip(one.__code__.co_freevars, one.__closure__ or (), strict=False)}
+            cells: dict[str, Any] = {}
+            for one in functions:
+                cells.update(zip(one.__code__.co_freevars, map(_cell, one.__closure__ or ()), strict=False))
             cells.pop("__class__", None)
             text += [self._tree(node, cells, vars(sys.modules[cls.__module__]), name) for node in nodes]
         else:
@@ -162,7 +164,8 @@ class Fingerprint:
         file = file_of(module) or ""
         tree = self._sources.of_file(file) if file else None
         if tree is not None:
-            namespace = vars(sys.modules[module]) if module in sys.modules else {"__name__": module, "__package__": module.rpartition(".")[0]}
+            loaded = sys.modules.get(module)
+            namespace = {"__package__": module.rpartition(".")[0]} if loaded is None else vars(loaded)
             self._add_part(name, [self._tree(tree, {}, namespace, name)])
         elif file:
             with open(file, "rb") as binary:
@@ -190,9 +193,10 @@ class Fingerprint:
 
     def _bytecode(self, code: Any) -> str:
         """Describe code that has no source. Unlike source it differs between Python versions."""
-        constants = [self._bytecode(each) if hasattr(each, "co_code") else repr(each) for each in code.co_consts if not isinstance(each, frozenset)]
-        sets = [repr(sorted(map(repr, each))) for each in code.co_consts if isinstance(each, frozenset)]
-        return repr((sys.implementation.cache_tag, code.co_code, code.co_names, code.co_varnames, code.co_flags, constants, sets))
+        constants = [
+            self._bytecode(each) if hasattr(each, "co_code") else self._values.describe(each, "a constant") for each in code.co_consts
+        ]
+        return repr((sys.implementation.cache_tag, code.co_code, code.co_names, code.co_varnames, code.co_flags, constants))
 
     def _add_part(self, name: str, text: list[str]) -> None:
         digest = sha256("\n".join(text).encode("utf-8", "surrogatepass"))

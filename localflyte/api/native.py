@@ -33,7 +33,7 @@ class NativeInterface:
     def from_interface(cls, interface: Interface, docstring: str | None = None) -> NativeInterface:
         """Show an interface of ours."""
         inputs = {
-            name: (each.annotation, Signature.empty if each.default is REQUIRED else each.default) for name, each in interface.inputs.items()
+            name: (one.annotation, Signature.empty if one.default is REQUIRED else one.default) for name, one in interface.inputs.items()
         }
         return cls(inputs, {name: each.annotation for name, each in interface.outputs.items()}, docstring)
 
@@ -95,14 +95,16 @@ class NativeInterface:
         return {"type": "object", "properties": properties, "required": self.required_inputs()}
 
     def __repr__(self) -> str:
-        given = ", ".join(
-            f"{name}: {_name(annotation)}" + ("" if default is Signature.empty else " = ..." if default is self.has_default else f" = {default}")
-            for name, (annotation, default) in self.inputs.items()
-        )
+        given = ", ".join(f"{name}: {_name(annotation)}{self._default(default)}" for name, (annotation, default) in self.inputs.items())
         back = ", ".join(f"{name}: {_name(annotation)}" for name, annotation in self.outputs.items())
         if len(self.outputs) > 1:
             back = f"({back})"
         return f"({given})" + (f" -> {back}:" if back else ":")
+
+    def _default(self, default: Any) -> str:
+        if default is Signature.empty:
+            return ""
+        return " = ..." if default is self.has_default else f" = {default}"
 
 
 def _name(annotation: Any) -> str:

@@ -102,11 +102,11 @@ def _guarded(function: Any) -> bool:
 
 
 def _pickled(task: Any, name: str, function: Any) -> bytes:
-    from localflyte.types.opaque import dump
+    from localflyte.types.opaque import dumps
 
     try:
-        return dump(task)
-    except Exception as error:  # noqa: BLE001 - a __reduce__ of the user's may raise anything
+        return dumps(task)
+    except Exception as error:
         what = _culprit(function, f"task {name}", DEEPEST, set()) or f"task {name}"
         raise CodeBundleError(
             f"task {name} has to be pickled for its worker, because no import reaches it "
@@ -118,14 +118,14 @@ def _pickled(task: Any, name: str, function: Any) -> bytes:
 
 def _culprit(function: Any, owner: str, depth: int, seen: set[int]) -> str:
     """:return: the variable that cannot be pickled, in words; empty when it was not found"""
-    from localflyte.types.opaque import dump
+    from localflyte.types.opaque import dumps
 
     if id(function) in seen:
         return ""
     seen.add(id(function))
     for what, value in _variables(function):
         try:
-            dump(value)
+            dumps(value)
         except Exception:  # noqa: BLE001 - as above
             inner = getattr(value, "func", value)
             deeper = _culprit(inner, f"{what} of {owner}", depth - 1, seen) if depth and hasattr(inner, "__code__") else ""

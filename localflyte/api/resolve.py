@@ -27,7 +27,7 @@ from localflyte.spec.plan import TaskRef
 from localflyte.spec.plan import TimeoutTerms
 from localflyte.types.interface import Interface
 
-__all__ = ("DEFAULTS", "MAX_INLINE_IO_BYTES", "Declared", "invocation_for", "merge", "plan_for", "settle")
+__all__ = ("DEFAULTS", "MAX_INLINE_IO_BYTES", "Declared", "invocation_for", "merge", "plan_for", "settle", "shown")
 
 MAX_INLINE_IO_BYTES = 10 * 1024 * 1024  # Flyte's own default
 MOST_PLANS = 64  # a session that makes a run context for every call must not keep a plan of each
@@ -140,6 +140,29 @@ def invocation_for(
     return Invocation(plan=plan, inputs=packed, group=group.name if group is not None else "", custom_context=carried)
 
 
+def shown(name: str, value: Any, task: str) -> Any:
+    """:return: a decided setting in the form in which people read it from a task"""
+    match name:
+        case "short_name":
+            return value or task.rpartition(".")[2]
+        case "reusable":
+            return None if value == "off" else value
+        case "retries":
+            from localflyte.spec.retry import retries_from_request
+
+            return retries_from_request(value)
+        case "cache":
+            from localflyte.spec.cache import cache_from_request
+
+            return cache_from_request(value)
+        case "image":
+            from localflyte.spec.image import image_from_request
+
+            return image_from_request(value)
+        case _:
+            return value
+
+
 def _decide(task: Declared, call: Options | None, run: Options | None, root: bool) -> Plan:
     task_levels = (task.task_options, task.environment_options)
     said = settle((call, task.call_options, *((run, *task_levels) if root else (*task_levels, run)), DEFAULTS))
@@ -182,8 +205,8 @@ def _check_texts(values: Mapping[str, Any], setting: str, task: str) -> None:
             )
 
 
-def _limit(limit: Any, task: str) -> int:
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+def _limit(limit: object, task: str) -> int:
+    if type(limit) is not int or limit < 0:
         raise ValueError(f"max_inline_io_bytes of task {task} must be a whole number of bytes, 0 or more, got {limit!r}")
     return limit
 
@@ -223,9 +246,8 @@ def _image(image: Any) -> Mapping[str, Any] | None:
 def _pod(template: Any) -> Mapping[str, Any] | None:
     if template is None:
         return None
-    from localflyte.spec.pod import describe_pod
-
-    return describe_pod(template)
+    terms: Mapping[str, Any] = {"name": template} if isinstance(template, str) else template.terms()
+    return terms
 
 
 def _reuse(policy: Any) -> ReuseTerms | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import types
 import typing
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ _PLAIN: dict[Any, dict[str, Any]] = {
     bool: {"type": "boolean"},
     bytes: {"type": "string", "format": "binary"},
     type(None): {"type": "null"},
-    datetime.datetime: {"type": "string", "format": "datetime"},
-    datetime.date: {"type": "string", "format": "datetime"},
-    datetime.timedelta: {"type": "string", "format": "duration"},
+    dt.datetime: {"type": "string", "format": "datetime"},
+    dt.date: {"type": "string", "format": "datetime"},
+    dt.timedelta: {"type": "string", "format": "duration"},
 }
 
 _MADE = object()  # a default that is made anew for every instance, and has no text
@@ -58,7 +58,8 @@ def _union(members: tuple[Any, ...], depth: int) -> dict[str, Any]:
     others = [member for member in members if member is not type(None)]
     if len(others) == 1:
         return schema_of(others[0], depth - 1)
-    return {"oneOf": [{**schema_of(member, depth - 1), "title": getattr(member, "__name__", str(member))} for member in others], "format": "union"}
+    each = [{**schema_of(member, depth - 1), "title": getattr(member, "__name__", str(member))} for member in others]
+    return {"oneOf": each, "format": "union"}
 
 
 def _class(cls: type, members: tuple[Any, ...], depth: int) -> dict[str, Any]:
@@ -105,4 +106,5 @@ def _sequence(members: tuple[Any, ...], depth: int) -> dict[str, Any]:
         return {"type": "array", "items": schema_of(members[0], depth - 1)}
     if not members:
         return {"type": "array"}
-    return {"type": "array", "prefixItems": [schema_of(member, depth - 1) for member in members], "minItems": len(members), "maxItems": len(members)}
+    items = [schema_of(member, depth - 1) for member in members]
+    return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}

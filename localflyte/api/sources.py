@@ -37,7 +37,8 @@ def file_of(module: str) -> str | None:
     """:return: the file, empty for a module without one, ``None`` when there is no such module"""
     loaded = sys.modules.get(module)
     if loaded is not None:
-        return os.path.abspath(loaded.__file__) if getattr(loaded, "__file__", None) else ""
+        file: str | None = getattr(loaded, "__file__", None)
+        return os.path.abspath(file) if file else ""
     from importlib.util import find_spec
 
     try:

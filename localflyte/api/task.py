@@ -20,6 +20,7 @@ from typing import overload
 from localflyte.api import registry
 from localflyte.api.context import current
 from localflyte.api.context import in_trace
+from localflyte.api.overriding import one_spelling
 from localflyte.api.overriding import options_from_override
 from localflyte.api.port import current_port
 from localflyte.api.reference import place_of
@@ -28,6 +29,7 @@ from localflyte.api.resolve import DEFAULTS
 from localflyte.api.resolve import invocation_for
 from localflyte.api.resolve import merge
 from localflyte.api.resolve import settle
+from localflyte.api.resolve import shown
 from localflyte.errors import RuntimeSystemError
 from localflyte.errors import RuntimeUserError
 from localflyte.errors import TraceDoesNotAllowNestedTasksError
@@ -50,12 +52,8 @@ _SHARED = frozenset(OPTION_NAMES)
 
 
 def _unsaid() -> Any:
+    # A factory leaves no class attribute behind, so that reading a shared setting reaches `__getattr__`, which decides it.
     return None
-
-
-def _shared() -> Any:
-    # A factory leaves no class attribute behind, so that reading the setting reaches `__getattr__`, which decides it.
-    return field(default_factory=_unsaid)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -67,32 +65,32 @@ class TaskTemplate(Generic[P, R, F]):
 
     name: str
     interface: Interface = field(default_factory=_unsaid)
-    short_name: str = _shared()
+    short_name: str = field(default_factory=_unsaid)
     task_type: str = "python"
     task_type_version: int = 0
-    image: Any = _shared()
-    resources: Any = _shared()
-    cache: Any = _shared()
-    interruptible: bool = _shared()
-    retries: Any = _shared()
-    reusable: Any = _shared()
-    docs: Any = _shared()
-    env_vars: Any = _shared()
-    secrets: Any = _shared()
-    service_account: str | None = _shared()
-    timeout: Any = _shared()
-    pod_template: Any = _shared()
-    report: bool = _shared()
-    queue: str | None = _shared()
+    image: Any = field(default_factory=_unsaid)
+    resources: Any = field(default_factory=_unsaid)
+    cache: Any = field(default_factory=_unsaid)
+    interruptible: bool = field(default_factory=_unsaid)
+    retries: Any = field(default_factory=_unsaid)
+    reusable: Any = field(default_factory=_unsaid)
+    docs: Any = field(default_factory=_unsaid)
+    env_vars: Any = field(default_factory=_unsaid)
+    secrets: Any = field(default_factory=_unsaid)
+    service_account: str | None = field(default_factory=_unsaid)
+    timeout: Any = field(default_factory=_unsaid)
+    pod_template: Any = field(default_factory=_unsaid)
+    report: bool = field(default_factory=_unsaid)
+    queue: str | None = field(default_factory=_unsaid)
     debuggable: bool = False
-    entrypoint: bool = _shared()
-    produces_artifacts: bool = _shared()
+    entrypoint: bool = field(default_factory=_unsaid)
+    produces_artifacts: bool = field(default_factory=_unsaid)
     parent_env: Callable[[], Any] | None = None
     parent_env_name: str | None = None
-    max_inline_io_bytes: int = _shared()
-    triggers: tuple[Any, ...] = _shared()
-    links: tuple[Any, ...] = _shared()
-    plugin_config: Any = _shared()
+    max_inline_io_bytes: int = field(default_factory=_unsaid)
+    triggers: tuple[Any, ...] = field(default_factory=_unsaid)
+    links: tuple[Any, ...] = field(default_factory=_unsaid)
+    plugin_config: Any = field(default_factory=_unsaid)
     environment_options: Options = NOTHING_SAID
     call_options: Options = NOTHING_SAID
     _call_as_synchronous: bool = False
@@ -111,7 +109,7 @@ class TaskTemplate(Generic[P, R, F]):
         if name not in _SHARED or "plans" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
         said = settle((self.call_options, self.task_options, self.environment_options, DEFAULTS))
-        value = self.__dict__[name] = _shown(name, said.get(name), self.name)
+        value = self.__dict__[name] = shown(name, said.get(name), self.name)
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -235,7 +233,7 @@ class TaskTemplate(Generic[P, R, F]):
 
     def _call_plainly(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
         try:
-            return self.forward(*args, **kwargs)  # type: ignore[arg-type]
+            return self.forward(*args, **kwargs)
         except (RuntimeSystemError, RuntimeUserError):
             raise
         except Exception as error:
@@ -271,11 +269,7 @@ class TaskTemplate(Generic[P, R, F]):
 
     def with_overrides(self, **changes: Any) -> TaskTemplate[P, R, F]:
         """Do as `override`, and take ``name=`` for the short name."""
-        if "name" in changes:
-            if "short_name" in changes:
-                raise TypeError(f"task {self.name}: with_overrides() got both name= and short_name=, two spellings of one setting; give one.")
-            changes["short_name"] = changes.pop("name")
-        return self.override(**changes)
+        return self.override(**one_spelling(changes, f"task {self.name}: with_overrides()", {"name": "short_name"}))
 
     def _copied(self, call_options: Options, others: Mapping[str, Any]) -> TaskTemplate[P, R, F]:
         made = object.__new__(type(self))
@@ -305,7 +299,8 @@ class TaskTemplate(Generic[P, R, F]):
     def __getstate__(self) -> dict[str, Any]:
         transient = ("interface", "original", "parent_env", "plans", "_ref", *_SHARED)
         state = {name: value for name, value in self.__dict__.items() if name not in transient}
-        return {**state, "annotations": _annotations(self.function, self.name)} if self.function is not None else {**state, "interface": self.interface}
+        function = self.function
+        return {**state, "interface": self.interface} if function is None else {**state, "annotations": _annotations(function, self.name)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         annotations = state.pop("annotations", None)
@@ -363,9 +358,9 @@ def from_pickle(data: bytes) -> TaskTemplate[..., Any, Any]:
 
     :raises TypeError: if the pickle holds something else
     """
-    from localflyte.types.opaque import load
+    from localflyte.types.opaque import loads
 
-    task = load(data)
+    task = loads(data)
     if not isinstance(task, TaskTemplate):
         raise TypeError(f"a task was expected in the pickle, and it holds a {type(task).__name__}")
     return task
@@ -400,29 +395,4 @@ def _annotations(function: Any, task: str) -> dict[str, Any]:
 
 def _plain_steps(cls: type[Any]) -> bool:
     """Whether nothing but the function runs, so that it can be called without an event loop."""
-    return (
-        cls.pre is TaskTemplate.pre and cls.post is TaskTemplate.post and cls.execute is AsyncFunctionTaskTemplate.execute  # noqa: E501
-    )
-
-
-def _shown(name: str, value: Any, task: str) -> Any:
-    """A setting in the form in which people read it from a task."""
-    match name:
-        case "short_name":
-            return value or task.rpartition(".")[2]
-        case "reusable":
-            return None if value == "off" else value
-        case "retries":
-            from localflyte.spec.retry import retries_from_request
-
-            return retries_from_request(value)
-        case "cache":
-            from localflyte.spec.cache import cache_from_request
-
-            return cache_from_request(value)
-        case "image":
-            from localflyte.spec.image import image_from_request
-
-            return image_from_request(value)
-        case _:
-            return value
+    return cls.pre is TaskTemplate.pre and cls.post is TaskTemplate.post and cls.execute is AsyncFunctionTaskTemplate.execute

@@ -79,16 +79,16 @@ class Describer:
         """Describe an object by what pickle would take to make it again."""
         try:
             reduced = value.__reduce_ex__(4)
-        except Exception as error:  # noqa: BLE001 - a __reduce__ of the user's may raise anything
+        except Exception as error:
             raise UncertainError(
                 f"{where} is a {type(value).__module__}.{type(value).__qualname__}, whose content cannot be told "
                 f"({type(error).__name__}: {error})"
             ) from error
         if isinstance(reduced, str):
             return f"object {type(value).__module__}.{reduced}"
-        parts = [self.describe(part, where) for part in reduced[:3]]
-        for items in reduced[3:5]:
-            parts.append(self.describe(list(items) if items is not None else None, where))
+        # Items come as iterators, which a description would otherwise take for objects of their own.
+        items = [None if each is None else list(each) for each in reduced[3:5]]
+        parts = [self.describe(part, where) for part in (*reduced[:3], *items)]
         return f"object({', '.join(parts)})"
 
 

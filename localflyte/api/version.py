@@ -115,5 +115,5 @@ def _problem(task: str, error: BaseException) -> str:
     cause = error.__cause__ or error
     return (
         f"task {task} is not cached: {cause}. Create that value inside the task, pass it as an input, "
-        f"or choose the version yourself with Cache(behavior=\"override\", version_override=\"1\")."
+        f'or choose the version yourself with Cache(behavior="override", version_override="1").'
     )
