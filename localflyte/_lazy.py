@@ -44,8 +44,8 @@ def lazy_exports(
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """Make the lazy half of a front door.
 
-    :param package: the ``__name__`` of the module whose front door this is
-    :param names: each exported name and the module that defines it
+    :param package: the ``__name__`` of the package
+    :param names: each exported name and the module below the package that defines it
     :param submodules: modules of the package that are reachable as attributes without an import
     :return: the functions to bind as ``__getattr__`` and ``__dir__``
     """
@@ -53,7 +53,7 @@ def lazy_exports(
     def __getattr__(name: str) -> object:
         module = names.get(name)
         if module is not None:
-            value: object = getattr(import_module(module), name)
+            value: object = getattr(import_module(f"{package}.{module}"), name)
         elif name in submodules:
             value = import_module(f"{package}.{name}")
         else:
