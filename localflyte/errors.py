@@ -1,7 +1,7 @@
-"""Every exception localflyte raises, with Flyte's names and codes, and the two ways they cross a process border.
+"""Every exception localflyte raises, with Flyte's names and codes.
 
-An exception in a task never reaches the caller as itself: it crosses as text (`ErrorInfo`) and is raised there again
-as the class that its kind and code stand for. So match on the classes below and on ``error.code``.
+An exception in a task never reaches the caller as itself: it crosses as text (see `localflyte.wire.crossing`) and is
+raised there again as the class that its kind and code stand for. So match on the classes below and on ``error.code``.
 
 RuntimeError
  +- ActionNotFoundError
@@ -19,24 +19,19 @@ RuntimeError
          +- code and message given:           OOMError, TaskInterruptedError, PrimaryContainerNotFoundError,
          |                                    RetriesExhaustedError, InvalidImageNameError, ImagePullBackOffError,
          |                                    NotInTaskContextError
-         +- message given, a code of its own: InlineIOMaxBytesBreached, ActionAbortedError, ModuleLoadError,
-         |                                    CodeBundleError, DeploymentError, ImageBuildError,
-         |                                    OnlyAsyncIOSupportedError, ParameterMaterializationError,
-         |                                    RemoteTaskNotFoundError, RemoteTaskUsageError, ConditionTimedoutError,
-         |                                    ConditionAlreadyExistsError, ConditionFailedError, ConditionNotFoundError
+         +- message given, a code of its own: InlineIOMaxBytesBreached, ActionAbortedError, ModuleLoadError and most others
          +- ours:                             ClusterOnlyError, TaskNotFoundError, ConfigurationError, RunNotFoundError
 """
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import ClassVar
 from typing import Literal
 from typing import NoReturn
-
-from localflyte.spec.outcome import ErrorInfo
 
 __all__ = (
     "ActionAbortedError",
@@ -87,16 +82,10 @@ __all__ = (
     "TaskTimeoutError",
     "TraceDoesNotAllowNestedTasksError",
     "UnionRpcError",
-    "clip",
-    "from_info",
     "silence_polling_error",
-    "to_info",
 )
 
 ErrorKind = Literal["system", "unknown", "user"]
-
-MAX_TEXT = 64 * 1024  # bytes; a message is read by people, and an exception may carry a whole data set in its arguments
-MAX_CODE = 256  # bytes
 
 
 class BaseRuntimeError(RuntimeError):
@@ -123,7 +112,7 @@ class BaseRuntimeError(RuntimeError):
         self.worker = worker
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args, self.__dict__)
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def _reraise(self, _other: object) -> NoReturn:
         raise self
@@ -277,32 +266,23 @@ class RestrictedTypeError(_MessageError, code="RestrictedTypeUsage"):
     """Raised when a type may not be used for an input or an output."""
 
 
-class TaskTimeoutError(RuntimeUserError):
+class TaskTimeoutError(_MessageError, code="TaskTimeoutError"):
     """Raised when one of the bounds of ``timeout=`` was reached; its subclasses say which one."""
 
-    def __init__(self, message: str, code: str = "TaskTimeoutError") -> None:
-        super().__init__(code, message, "user")
+    def __init__(self, message: str, code: str = "") -> None:
+        RuntimeUserError.__init__(self, code or self.CODE, message, "user")
 
 
-class MaxQueuedTimeExceededError(TaskTimeoutError):
+class MaxQueuedTimeExceededError(TaskTimeoutError, code="MaxQueuedTimeExceededError"):
     """Raised when a task waited longer than ``max_queued_time`` for its start."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "MaxQueuedTimeExceededError")
 
-
-class MaxRuntimeExceededError(TaskTimeoutError):
+class MaxRuntimeExceededError(TaskTimeoutError, code="MaxRuntimeExceededError"):
     """Raised when an attempt ran longer than ``max_runtime``."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "MaxRuntimeExceededError")
 
-
-class DeadlineExceededError(TaskTimeoutError):
+class DeadlineExceededError(TaskTimeoutError, code="DeadlineExceededError"):
     """Raised when a task did not end within its ``deadline``, all attempts together."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "DeadlineExceededError")
 
 
 class InlineIOMaxBytesBreached(_MessageError, code="InlineIOMaxBytesBreached"):  # noqa: N818 - Flyte's name
@@ -402,14 +382,12 @@ class TaskNotFoundError(RuntimeUserError):
     """
 
     def __init__(self, name: str, where: str, known: Iterable[str] = ()) -> None:
-        names = sorted(known)
-        if names:
-            from difflib import get_close_matches
+        from difflib import get_close_matches
 
-            near = get_close_matches(name, names, n=1)
-            way_out = f"Did you mean {near[0]}?" if near else f"It has {', '.join(names)}."
-        else:
-            way_out = "It has no task at all: decorate a function with @env.task."
+        names = sorted(known)
+        near = get_close_matches(name, names, n=1)
+        there = f"It has {', '.join(names)}." if names else "It has no task at all: decorate a function with @env.task."
+        way_out = f"Did you mean {near[0]}?" if near else there
         super().__init__("TaskNotFoundError", f"There is no task {name} in {where}. {way_out}", "user")
 
 
@@ -417,95 +395,3 @@ def silence_polling_error(loop: Any, context: Mapping[str, Any]) -> None:
     """Handle the exceptions of an event loop, without a word about the would-block errors of polling."""
     if not isinstance(context.get("exception"), BlockingIOError):
         loop.default_exception_handler(context)
-
-
-def to_info(error: BaseException, traceback: str) -> ErrorInfo:
-    """Describe an exception that ended a task as text that can cross a border.
-
-    :param traceback: the traceback as text, with the user's frames only
-    """
-    message, trace = clip(_message(error), MAX_TEXT), clip(traceback, MAX_TEXT)
-    if not isinstance(error, BaseRuntimeError):
-        return ErrorInfo("user", clip(type(error).__name__, MAX_CODE), message, "user", trace)
-    kind = error.kind if error.kind in ("user", "system", "unknown") else "unknown"
-    return ErrorInfo(kind, clip(str(error.code), MAX_CODE), message, error.worker or "", trace, error.recoverable)
-
-
-def from_info(info: ErrorInfo) -> BaseRuntimeError:
-    """Make the exception to raise in the caller, of the class that its kind and its code stand for."""
-    error = _make(_class_for(info), info)
-    if info.traceback:
-        error.remote_traceback = info.traceback
-        error.add_note(f"The traceback in the task's own process:\n{info.traceback.rstrip()}")
-    return error
-
-
-def clip(text: str, limit: int) -> str:
-    """Cut text to `limit` bytes of valid UTF-8, keeping its start and its end."""
-    if len(text) > limit:
-        text = f"{text[: limit // 2]}\n... {len(text) - limit} characters left out ...\n{text[-limit // 2 :]}"
-    data = text.encode("utf-8", "backslashreplace")  # a lone surrogate would stop the packing of the whole reply
-    if len(data) > limit:
-        data = data[: limit // 2] + b"\n...\n" + data[len(data) - limit // 2 + 5 :]
-    return data.decode("utf-8", "ignore")
-
-
-# A bound that was reached below is still that bound for those above, whoever let the error through.
-_TIMEOUTS: dict[str, type[BaseRuntimeError]] = {
-    "TaskTimeoutError": TaskTimeoutError,
-    "MaxQueuedTimeExceededError": MaxQueuedTimeExceededError,
-    "MaxRuntimeExceededError": MaxRuntimeExceededError,
-    "DeadlineExceededError": DeadlineExceededError,
-}
-
-# Flyte's order: the first one whose part occurs in the code of a user error wins.
-_BY_CODE: tuple[tuple[str, type[BaseRuntimeError]], ...] = (
-    ("Interrupted", TaskInterruptedError),
-    ("PrimaryContainerNotFound", PrimaryContainerNotFoundError),
-    ("RetriesExhausted", RetriesExhaustedError),
-    ("Unknown", RuntimeUnknownError),
-    ("InvalidImageName", InvalidImageNameError),
-    ("ImagePullBackOff", ImagePullBackOffError),
-)
-
-
-def _class_for(info: ErrorInfo) -> type[BaseRuntimeError]:
-    if info.platform in __all__:
-        chosen = globals()[info.platform]
-        if isinstance(chosen, type) and issubclass(chosen, BaseRuntimeError):
-            return chosen
-    if info.kind == "system":
-        return RuntimeSystemError
-    if info.kind != "user":
-        return RuntimeUnknownError
-    if _own_code(info) in _TIMEOUTS:
-        return _TIMEOUTS[_own_code(info)]
-    if "OOM" in info.code.upper():
-        return OOMError
-    return next((found for part, found in _BY_CODE if part in info.code), RuntimeUserError)
-
-
-def _make(cls: type[BaseRuntimeError], info: ErrorInfo) -> BaseRuntimeError:
-    error = cls.__new__(cls, info.message)
-    kind: ErrorKind = "user" if issubclass(cls, RuntimeUserError) else "system" if issubclass(cls, RuntimeSystemError) else "unknown"
-    BaseRuntimeError.__init__(error, _own_code(info), kind, info.message, info.worker or None)
-    return error
-
-
-def _own_code(info: ErrorInfo) -> str:
-    """A code "RetriesExhausted|ValueError" is what the platform says and, after the bar, what the task said."""
-    return (info.code.partition("|")[2] or info.code).strip()
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException as failure:  # noqa: BLE001 - user code: an error that cannot be printed is still that error
-        return f"(its message cannot be shown: __str__ raised {type(failure).__name__})"
-
-
-def _restore(cls: type[BaseRuntimeError], args: tuple[Any, ...], state: dict[str, Any]) -> BaseRuntimeError:
-    error = cls.__new__(cls, *args)
-    error.args = args
-    error.__dict__.update(state)
-    return error

@@ -16,12 +16,11 @@ from localflyte.api.port import current_port
 from localflyte.api.resolve import invocation_for
 from localflyte.api.sync import dual
 from localflyte.api.task import TaskTemplate
-from localflyte.errors import from_info
-from localflyte.runobject import ActionOutputs
 from localflyte.runobject import Run
 from localflyte.spec.options import Options
 from localflyte.spec.run import RunRequest
 from localflyte.spec.run import Surroundings
+from localflyte.wire.crossing import from_info
 
 if TYPE_CHECKING:
     from localflyte.settings import Settings

@@ -22,7 +22,6 @@ from localflyte.engine.runstate import RunState
 from localflyte.engine.runstate import Sink
 from localflyte.engine.verdict import failure
 from localflyte.errors import BaseRuntimeError
-from localflyte.errors import to_info
 from localflyte.launch.child import Child
 from localflyte.launch.hub import Hub
 from localflyte.launch.machine import usable_cores
@@ -38,6 +37,7 @@ from localflyte.spec.plan import Plan
 from localflyte.spec.run import RunRequest
 from localflyte.spec.run import RunResult
 from localflyte.store.memo import Memo
+from localflyte.wire.crossing import to_info
 
 __all__ = ("Engine", "SinksFor")
 

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
-from localflyte.errors import clip
 from localflyte.runs.folder import JOURNAL
 from localflyte.runs.folder import make_private_folder
 from localflyte.spec.event import Event
+from localflyte.wire.crossing import clip
 
 __all__ = ("Journal", "Reading", "encode_event", "parse_event", "read_journal")
 

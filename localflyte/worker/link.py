@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from localflyte.errors import from_info
 from localflyte.spec.inline import breach
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.packed import Packed
 from localflyte.spec.plan import Plan
+from localflyte.wire.crossing import from_info
 from localflyte.wire.frames import FrameReader
 from localflyte.wire.frames import pack_frame
 from localflyte.wire.messages import error_from_wire

@@ -14,12 +14,12 @@ from typing import NoReturn
 
 from localflyte.api.context import enter_later
 from localflyte.api.port import set_port
-from localflyte.errors import to_info
 from localflyte.spec.inline import breach
 from localflyte.spec.options import Options
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.packed import Packed
 from localflyte.spec.plan import TaskRef
+from localflyte.wire.crossing import to_info
 from localflyte.wire.messages import inputs_from_wire
 from localflyte.worker.link import EngineGoneError
 from localflyte.worker.link import Link
