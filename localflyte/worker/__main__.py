@@ -22,7 +22,7 @@ if __name__ == "__main__":
     # Found by path, so that it runs wherever the package lies: a checkout, a zip of site-packages, a mount in a container.
     home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.path.insert(0, home)
-    import localflyte  # noqa: F401 - this very package, whichever others are installed
+    import localflyte._version  # noqa: F401 - this very package, whichever others are installed
 
     sys.path.remove(home)  # and nothing that lies beside it may shadow the standard library
     main()

@@ -30,6 +30,7 @@ from localflyte.wire.frames import pack_frame
 from localflyte.worker.confine import become_subreaper
 from localflyte.worker.confine import die_with_parent
 from localflyte.worker.confine import prepare
+from localflyte.worker.forking import fork
 from localflyte.worker.loading import load_module
 from localflyte.worker.serve import serve
 
@@ -126,7 +127,7 @@ class ForkServer:
         err_read, err_write = os.pipe()
         server = os.getpid()
         try:
-            pid = os.fork()
+            pid = fork()
         except OSError as error:
             for fd in (out_read, out_write, err_read, err_write):
                 os.close(fd)
@@ -200,11 +201,13 @@ class ForkServer:
 
 
 def _warm_up() -> None:
-    """Import once, here, what every child of this code would otherwise import for itself."""
+    """Import and make once, here, what every child of this code would otherwise need for itself."""
     from localflyte.api import registry
 
     if any(task.is_async for task in registry.tasks()):
-        from localflyte.worker import loops  # noqa: F401
+        from localflyte.worker import loops
+
+        loops.prepare()
 
 
 def _thread_count() -> int:
