@@ -311,18 +311,18 @@ def findings(survey: Survey) -> dict[str, list[tuple[str, int]]]:
 
 
 STYLE = """
-.survey { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+.survey { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 .survey h1 { font-size: 1.6rem; margin: 0 } .survey h2 { font-size: 1.05rem; margin: 2rem 0 .5rem }
 .survey .tiles { display: flex; gap: 2.5rem; margin: 1.5rem 0; flex-wrap: wrap } .survey .tiles b { display: block; font-size: 1.8rem }
 .survey table { border-collapse: collapse; width: 100% } .survey td, .survey th { padding: .2rem .6rem; text-align: right }
-.survey td:first-child, .survey th:first-child { text-align: left } .survey tr { border-bottom: 1px solid #e6eaef }
+.survey td:first-child, .survey th:first-child { text-align: left } .survey tr { border-bottom: 1px solid #8883 }
 .survey .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); gap: 0 2.5rem }
-.survey td.bar { background: linear-gradient(#cfe3ff, #cfe3ff) no-repeat left center / calc(var(--share) * 1%) 70% }
+.survey td.bar { background: linear-gradient(#3b82f640, #3b82f640) no-repeat left center / calc(var(--share) * 1%) 70% }
 """
 
 
 def page(survey: Survey, top: str) -> str:
-    total, biggest = survey.total, max(package.lines for package in survey.packages)
+    total, biggest = survey.total, max(1, *(package.lines for package in survey.packages))
     numbers = {"modules": total.modules, "lines": total.lines, "classes": survey.classes, "functions": total.functions}
     tiles = "".join(f"<div><b>{number:,}</b>{name}</div>" for name, number in numbers.items())
     rows = "".join(
@@ -342,7 +342,7 @@ def page(survey: Survey, top: str) -> str:
 
 
 def chart(title: str, rows: list[tuple[str, int]]) -> str:
-    most = max((value for _, value in rows), default=1)
+    most = max([1, *(value for _, value in rows)])
     bars = "".join(
         f'<tr><td class="bar" style="--share: {100 * value / most:.1f}"><code>{html.escape(name)}</code></td><td>{value:,}</td></tr>'
         for name, value in rows
