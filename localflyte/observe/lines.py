@@ -111,4 +111,4 @@ def whose(call: Call | None, event: Event) -> str:
     label = one_line(call.label, 40)
     if call.row.counts.total > 1:
         label = f"{label} {one_line(call.name[:6])}"
-    return f"{label} #{call.attempt}" if call.retried else label
+    return f"{label} #{call.attempt}" if call.retried and event.kind == "log" else label

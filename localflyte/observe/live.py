@@ -25,7 +25,6 @@ from localflyte.observe.view import view
 from localflyte.spec.event import Event
 
 if TYPE_CHECKING:
-    from rich.console import Console as RichConsole
     from rich.live import Live
     from rich.text import Text
 
@@ -124,7 +123,12 @@ class _Screen:
         from rich.console import Console as RichConsole
         from rich.live import Live
 
-        self._console: RichConsole = RichConsole(file=stream, highlight=False, markup=False, emoji=False)
+        class Terminal(RichConsole):
+            def on_broken_pipe(self) -> None:
+                # rich would end the thread, and point the standard output of the whole program elsewhere.
+                raise BrokenPipeError
+
+        self._console = Terminal(file=stream, highlight=False, markup=False, emoji=False)
         self._live: Live = Live(
             console=self._console,
             auto_refresh=False,

@@ -169,7 +169,8 @@ def _rows(record: RunRecord) -> list[str]:
             break
         rows.append(_row(actions[0], depth, span) if len(actions) == 1 else _sum_row(actions, depth, span))
         children = actions[0].children if len(actions) == 1 else [child for action in actions for child in action.children]
-        room = len(actions) == 1 and len(rows) + len(waiting) + len(children) <= MOST_ROWS
+        alone = len(children) if len(children) <= MOST_CHILDREN else MOST_BAD
+        room = len(actions) == 1 and len(rows) + len(waiting) + alone <= MOST_ROWS
         groups = group_calls(children, MOST_CHILDREN, MOST_BAD) if room else group_calls(children, 1, 0)
         waiting.extend((depth + 1, group) for group in reversed(groups))
     return rows
@@ -224,7 +225,7 @@ def _words(status: str) -> str:
 
 def _link(path: str, text: str) -> str:
     # "./" keeps a name with a colon from being read as a scheme.
-    return f'<a href="./{quote(path)}">{escape(text)}</a>'
+    return f'<a href="./{quote(path, errors="replace")}">{escape(text)}</a>'
 
 
 def _number(path: str) -> str:

@@ -125,7 +125,8 @@ class Tally:
 
         seconds = self.seconds if self.seconds is not None else (self.ended or 0.0) - (self.started or self.ended or 0.0)
         actions = f"{self.all.total:,} action{'' if self.all.total == 1 else 's'}"
-        return f"{one_line(self.run)} {self.status.replace('_', ' ')} in {duration(seconds)}; {actions}: {self.all.describe() or 'none'}"
+        ended = f"{one_line(self.run)} {one_line(self.status).replace('_', ' ')} in {duration(seconds)}"
+        return f"{ended}; {actions}: {self.all.describe() or 'none'}"
 
     def _queued(self, event: Event) -> Call:
         data = event.data

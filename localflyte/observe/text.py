@@ -10,7 +10,7 @@ __all__ = ("bare", "clock", "duration", "one_line", "printable", "shorten", "siz
 # 8-bit introducers count too: in UTF-8 they come as the characters U+0080 to U+009F.
 _SEQUENCE = re.compile(
     r"(?P<colour>(?:\x1b\[|\x9b)[0-9;:]{0,64}m)"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]{0,65536}(?:\x07|\x1b\\|\x9c)"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\n\x90\x98\x9c-\x9f]{0,65536}(?:\x07|\x1b\\|\x9c)"
     r"|(?:\x1b\[|\x9b)[0-?]{0,256}[ -/]{0,16}[@-~]"
     r"|\x1b[ -/]{0,16}[0-~]"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"

@@ -115,7 +115,7 @@ def is_engine_alive(pid: int, started: float | None = None, seen: float | None =
     """
     if pid <= 0:
         return False
-    import psutil  # type: ignore[import-untyped,unused-ignore]
+    import psutil
 
     try:
         process = psutil.Process(pid)
