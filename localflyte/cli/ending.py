@@ -15,6 +15,7 @@ from typing import NamedTuple
 from typing import TextIO
 
 from localflyte.cli.reference import reference_kind
+from localflyte.observe.text import one_line
 
 __all__ = ("Ending", "as_json", "print_ending", "print_ending_as_json")
 
@@ -43,6 +44,8 @@ def print_ending(ending: Ending, stream: TextIO) -> None:
     for label, text in rows:
         if text:
             print(f"{label:<7}{text}", file=stream)
+    if ending.error is not None and ending.name and not isinstance(ending.error, KeyboardInterrupt):
+        print(f"{'Error':<7}{_headline(ending.error)}", file=stream)
     for name, value in ending.outputs.items():
         print(f"{name:<7}{_pretty(value, stream.isatty())}" if not _is_page(value) else f"{name}\n{_page(value)}", file=stream)
 
@@ -58,11 +61,16 @@ def _page(text: str) -> str:
     return "\n" + printable(text).rstrip("\n")
 
 
+def _headline(error: BaseException) -> str:
+    first = str(error).strip().partition("\n")[0]
+    return one_line(f"{getattr(error, 'code', type(error).__name__)}: {first}", 300)
+
+
 def _pretty(value: Any, short: bool) -> str:
     from pprint import pformat
 
     try:
-        lines = pformat(value, width=100, sort_dicts=False).splitlines() or [""]
+        lines = pformat(value, width=100, compact=True, sort_dicts=False).splitlines() or [""]
     except Exception as error:  # noqa: BLE001 - the user's __repr__
         lines = [f"<{type(value).__name__} whose repr raises {type(error).__name__}>"]
     if short and len(lines) > MOST_LINES:
@@ -81,7 +89,12 @@ def print_ending_as_json(ending: Ending, stream: TextIO) -> None:
     row["outputs"] = {name: as_json(value) for name, value in ending.outputs.items()}
     if error is not None:
         code = str(getattr(error, "code", type(error).__name__))
-        row["error"] = {"kind": str(getattr(error, "kind", "system")), "code": code, "message": str(error)}
+        row["error"] = {
+            "kind": str(getattr(error, "kind", "system")),
+            "code": code,
+            "message": str(error),
+            "traceback": str(getattr(error, "remote_traceback", "")),
+        }
     print(json.dumps(row), file=stream, flush=True)
 
 

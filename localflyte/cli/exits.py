@@ -44,4 +44,4 @@ def say_internal_error(error: BaseException, *, verbose: bool) -> None:
         place = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
         trace = trace.tb_next
     more = "" if verbose else "; `localflyte -v ...` shows the traceback"
-    say(f"internal error{place}: {type(error).__name__}: {error}. This is a fault of localflyte, please report it{more}")
+    say(f"internal error{place}: {type(error).__name__}: {str(error).rstrip('.')}. This is a fault of localflyte, please report it{more}")

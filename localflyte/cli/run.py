@@ -152,7 +152,7 @@ def _execute(
         ending = Ending(finished.name, "succeeded", finished.url, named, None, witness.seconds)
         code = ExitCode.SUCCEEDED
     except KeyboardInterrupt as error:
-        ending, code = Ending(witness.run, "aborted", "", {}, error), ExitCode.INTERRUPTED
+        ending, code = Ending(witness.run, "aborted", _page(witness.run), {}, error, witness.seconds), ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - sorted into the exit codes below
         ending, code = _failed(error, witness, options)
     if as_json:
@@ -162,10 +162,21 @@ def _execute(
     return code
 
 
+def _page(run: str) -> str:
+    from pathlib import Path
+
+    from localflyte.runs.folder import INDEX
+    from localflyte.runs.folder import run_folder
+    from localflyte.settings import load_settings
+
+    return Path(run_folder(load_settings().home, run), INDEX).as_uri() if run else ""
+
+
 def _failed(error: Exception, witness: Witness, options: Mapping[str, Any]) -> tuple[Ending, ExitCode]:
     from localflyte.errors import ActionAbortedError
     from localflyte.errors import BaseRuntimeError
     from localflyte.errors import TaskTimeoutError
+    from localflyte.observe.text import printable
 
     name, url = getattr(error, "run_name", witness.run), getattr(error, "run_url", "")
     ending = Ending(name, witness.status or "failed", url, {}, error, witness.seconds)
@@ -173,21 +184,33 @@ def _failed(error: Exception, witness: Witness, options: Mapping[str, Any]) -> t
         return ending, ExitCode.TIMED_OUT
     if isinstance(error, ActionAbortedError):
         return ending, ExitCode.INTERRUPTED
-    if not name and isinstance(error, (BaseRuntimeError, TypeError, ValueError)) and not _is_from_engine(error):
-        # Refused before anything ran: a value of the wrong type, a name that is taken.
+    if not name and _is_refusal(error):
+        # Before anything ran: a value of the wrong type, a name that is taken, a folder that cannot be written.
         say(str(error))
         return ending, ExitCode.USAGE
     if isinstance(error, BaseRuntimeError):
+        if error.remote_traceback and not options["as_json"]:
+            print(printable(error.remote_traceback).rstrip(), file=sys.stderr)
         return ending, ExitCode.FAILED
     say_internal_error(error, verbose=options["verbose"] > 0)
     return ending, ExitCode.INTERNAL
 
 
-def _is_from_engine(error: Exception) -> bool:
-    rooms = tuple(os.path.join(os.path.dirname(os.path.dirname(__file__)), room) + os.sep for room in ("engine", "launch", "store"))
+def _is_refusal(error: Exception) -> bool:
+    from localflyte.errors import BaseRuntimeError
+
+    if isinstance(error, (BaseRuntimeError, OSError)):
+        return True
+    # A wrong argument is found before the engine is asked; a TypeError of the engine's is a fault of ours.
+    return isinstance(error, (TypeError, ValueError)) and not _passed_through(error, ("engine", "launch", "store"))
+
+
+def _passed_through(error: Exception, rooms: Sequence[str]) -> bool:
+    home = os.path.dirname(os.path.dirname(__file__))
+    folders = tuple(os.path.join(home, room) + os.sep for room in rooms)
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename.startswith(rooms) and not isinstance(error, RuntimeError):
+        if trace.tb_frame.f_code.co_filename.startswith(folders):
             return True
         trace = trace.tb_next
     return False

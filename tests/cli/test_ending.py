@@ -119,5 +119,5 @@ def test_the_ending_as_json_is_one_line() -> None:
         "url": "",
         "seconds": 1.5,
         "outputs": {},
-        "error": {"kind": "user", "code": "ValueError", "message": "bad\nvalue"},
+        "error": {"kind": "user", "code": "ValueError", "message": "bad\nvalue", "traceback": ""},
     }

@@ -193,7 +193,14 @@ def test_a_failed_run_prints_name_and_status(fake: Fake, capsys: pytest.CaptureF
     fake.error = RuntimeUserError("ValueError", "bad")
     fake.error.run_name, fake.error.run_url = "calm-owl", "file:///page"  # type: ignore[attr-defined]
     main(["run", "program.py", "second"])
-    assert capsys.readouterr().out.splitlines() == ["Run    calm-owl", "Status failed", "Page   file:///page"]
+    assert capsys.readouterr().out.splitlines() == ["Run    calm-owl", "Status failed", "Page   file:///page", "Error  ValueError: bad"]
+
+
+def test_a_failed_run_shows_the_traceback_of_the_task(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.error = RuntimeUserError("ValueError", "bad")
+    fake.error.remote_traceback = "Traceback: in the task"
+    main(["run", "--plain", "program.py", "second"])
+    assert "Traceback: in the task\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error", [TypeError("Type conversion failed"), RuntimeUserError("RunAlreadyExists", "the name is taken")])
