@@ -12,7 +12,7 @@ action.retrying    attempt, delay
 action.stored      key
 action.finished    status, cached, attempts, seconds, error {kind, code, message, traceback}
 action.report      path
-log                attempt, stream ("stdout" | "stderr"), text
+log                attempt, stream ("stdout" | "stderr"), data: bytes
 notice             text: said once, to the person
 run.finished       status, seconds, error
 """
