@@ -30,6 +30,8 @@ from localflyte.cli.fitting import fit
 from localflyte.cli.moments import parse_date
 from localflyte.cli.moments import parse_datetime
 from localflyte.cli.moments import parse_duration
+from localflyte.cli.reference import frame_from
+from localflyte.cli.reference import is_frame
 from localflyte.cli.reference import reference_from
 from localflyte.cli.reference import reference_kind
 
@@ -126,6 +128,8 @@ def param_type(annotation: Any, default: Any = None) -> ParamType:
     kind = reference_kind(annotation)
     if kind:
         return TextParam(kind, lambda text: reference_from(text, annotation))
+    if is_frame(origin):
+        return TextParam("DataFrame", lambda text: frame_from(text, origin))
     if is_from_text(origin):
         return TextParam(readable(annotation), origin)
     is_abstract = getattr(origin, "__module__", "") == "collections.abc" and bool(typing.get_args(annotation))

@@ -9,9 +9,10 @@ from typing import Any
 from localflyte.cli.annotations import bare_annotation
 from localflyte.cli.near import near
 
-__all__ = ("reference_from", "reference_kind")
+__all__ = ("frame_from", "is_frame", "reference_from", "reference_kind")
 
 _KINDS = ("File", "Dir", "DataFrame")
+_FRAMES = {("pandas", "DataFrame"), ("pyarrow", "Table")}
 
 
 def reference_kind(annotation: Any) -> str:
@@ -42,6 +43,23 @@ def reference_from(text: str, annotation: Any) -> Any:
     if kind == "DataFrame":
         return cls.from_existing_remote(path, format="csv" if path.endswith(".csv") else "parquet")
     return cls(path=path)
+
+
+def is_frame(annotation: Any) -> bool:
+    """:return: whether the annotation is a pandas DataFrame or an Arrow Table"""
+    return isinstance(annotation, type) and (annotation.__module__.partition(".")[0], annotation.__name__) in _FRAMES
+
+
+def frame_from(text: str, annotation: type[Any]) -> Any:
+    """Read the table in a CSV or Parquet file.
+
+    :param text: its path or URL
+    :param annotation: the class of the frame to make
+    :raises ValueError: if there is no such file
+    """
+    from localflyte.io import DataFrame
+
+    return reference_from(text, DataFrame).open(annotation).all_sync()
 
 
 def _check(path: str, text: str, kind: str) -> None:

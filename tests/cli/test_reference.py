@@ -49,6 +49,12 @@ def test_a_frame_has_the_format_of_its_file(folder: Path) -> None:
     assert (made.uri, made.format) == (str(folder / "data.csv"), "csv")
 
 
+def test_a_frame_of_pandas_is_read_from_its_file() -> None:
+    pandas = pytest.importorskip("pandas", reason="reads a pandas frame")
+    made = convert(pandas.DataFrame, "data.csv")
+    assert made.to_dict("list") == {"a": [1]}
+
+
 def test_a_url_is_taken_as_it_is() -> None:
     assert convert(File, "s3://bucket/key").path == "s3://bucket/key"
 
