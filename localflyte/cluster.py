@@ -86,6 +86,9 @@ class ClusterRecord(metaclass=_RecordType):
         self.declared = args
         self.__dict__.update(kwargs)
 
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
+        raise ClusterOnlyError(type(self).flyte_name, type(self).instead)
+
     def __class_getitem__(cls, item: object) -> type:
         return cls
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import NoReturn
 
 from localflyte.cluster import ClusterFunction
 from localflyte.cluster import ClusterRecord
+from localflyte.errors import ClusterOnlyError
+from localflyte.syncify import WithAio
 
 __all__ = (
     "Action",
@@ -101,9 +104,20 @@ class Settings(ClusterRecord):
 
 
 class Task(ClusterRecord):
-    """A task that was deployed to a cluster."""
+    """A task that was deployed to a cluster. Naming one is a declaration; calling it is refused."""
 
     instead = INSTEAD
+
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
+        raise ClusterOnlyError(f"The deployed task {self.name}", INSTEAD)
+
+
+def _named(name: str, **settings: Any) -> Task:
+    """Name a deployed task."""
+    return Task(name=name, **settings)
+
+
+Task.get = WithAio(_named)
 
 
 class TaskDetails(ClusterRecord):

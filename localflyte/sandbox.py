@@ -49,7 +49,6 @@ class SandboxedTaskTemplate(ClusterRecord):
 
 
 orchestrate_local = ClusterFunction("flyte.sandbox.orchestrate_local", INSTEAD)
-orchestrator_from_str = ClusterFunction("flyte.sandbox.orchestrator_from_str", INSTEAD)
 
 
 class Sandbox(ClusterRecord):
@@ -61,6 +60,11 @@ class Sandbox(ClusterRecord):
 ORCHESTRATOR_SYNTAX_PROMPT = "Write plain Python expressions and function calls, without imports and without classes. The last expression is the result."
 
 sandbox_environment = TaskEnvironment(name="sandbox-runtime", description="What tasks that use a sandbox depend on")
+
+
+def orchestrator_from_str(*args: Any, **kwargs: Any) -> CodeTaskTemplate:
+    """Declare a task made of generated code. Running it is refused."""
+    return CodeTaskTemplate(*args, **kwargs)
 
 
 def create(*args: Any, **kwargs: Any) -> Sandbox:
