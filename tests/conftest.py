@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,9 @@ END_WITHIN = 5.0  # seconds that a process may take to end after the test that s
 
 def pytest_configure(config: pytest.Config) -> None:
     """Point localflyte at a temporary home, before any module of a test is imported, and for every process that a test starts."""
-    for name in [name for name in os.environ if name.startswith("LOCALFLYTE_") and not name.startswith(("LOCALFLYTE_TEST_", "LOCALFLYTE_BENCH_"))]:
+    for name in [
+        name for name in os.environ if name.startswith("LOCALFLYTE_") and not name.startswith(("LOCALFLYTE_TEST_", "LOCALFLYTE_BENCH_"))
+    ]:
         del os.environ[name]
     home = tempfile.mkdtemp(prefix="localflyte-tests-")
     os.environ["LOCALFLYTE_HOME"] = home
@@ -36,6 +39,9 @@ def no_process_left() -> Iterator[None]:
     """Fail the test that leaves a child process, or a grandchild, alive."""
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     yield
+    thread = sys.modules.get("localflyte.engine.thread")
+    if thread is not None:
+        thread.close_engine()  # its fork servers stay warm for the next run, and a test has none
     started = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
     _, alive = psutil.wait_procs(started, timeout=END_WITHIN)
     left = [f"{child.pid} {_command(child)}" for child in alive]

@@ -23,7 +23,7 @@ from localflyte.spec.run import RunResult
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
-__all__ = ("EngineThread", "current_engine")
+__all__ = ("EngineThread", "close_engine", "current_engine")
 
 
 class EngineThread:
@@ -72,10 +72,15 @@ def current_engine(settings: Callable[[], Settings], sinks_for: SinksFor) -> Eng
         if _engine is None or _engine_pid != os.getpid():  # a forked copy of an engine is no engine
             _engine = EngineThread(settings(), sinks_for)
             _engine_pid = os.getpid()
-            atexit.register(_close, _engine, _engine_pid)
+            atexit.register(close_engine)
         return _engine
 
 
-def _close(engine: EngineThread, pid: int) -> None:
-    if pid == os.getpid():
-        engine.close()
+def close_engine() -> None:
+    """End this process's engine, if it has one, and every process of it. The next run starts another."""
+    global _engine  # noqa: PLW0603 - see current_engine
+    with _lock:
+        engine, _engine = _engine, None
+        if engine is not None and _engine_pid == os.getpid():
+            engine.close()
+        atexit.unregister(close_engine)

@@ -19,7 +19,7 @@ __all__ = ("failure", "judge")
 
 _SIGNALS = {
     int(signal.SIGKILL): "somebody outside sent it (the kernel, when memory ran out, or a person); localflyte did not",
-    int(signal.SIGSEGV): "native code read memory that is not its own",
+    int(signal.SIGSEGV): "native code read memory that is not its own; the Python stack is in the task's log",
     int(signal.SIGTERM): "somebody outside asked it to end",
 }
 

@@ -11,6 +11,7 @@ socket closes, however that came about, it ends every child with its whole group
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the module `signal` wraps each of these in enums, at 80 page faults a child
+import faulthandler
 import gc
 import os
 import select
@@ -54,6 +55,7 @@ class ForkServer:
         for end in (self._wake, self._alarm):
             end.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        faulthandler.enable()  # children inherit it: a crash in native code leaves its Python stack in the task's log
         signal.set_wakeup_fd(self._alarm.fileno(), warn_on_full_buffer=False)
         gc.disable()  # nothing here makes cycles, and a collection would unshare every page with every child
         self._send("hello", {"python": sys.version, "pid": os.getpid()})
