@@ -295,7 +295,8 @@ class TaskEnvironment(Environment):
                     f"Cannot set pod_template when environment is reusable ({where}). "
                     f'Set it on the environment, or give the task reusable="off".'
                 )
-            check_reuse(settled, said, where)
+            if said["reusable"] is None:  # a task with a policy of its own has a pool of its own, and says what that starts with
+                check_reuse(settled, said, where)
             _check_concurrency(settled["reusable"], func, where)
         config = settled.get("plugin_config")
         cls = AsyncFunctionTaskTemplate if config is None else plugin_class(config)

@@ -196,7 +196,7 @@ def _decide(task: Declared, call: Options | None, run: Options | None, root: boo
     )
 
 
-def _check_texts(values: Mapping[str, Any], setting: str, task: str) -> None:
+def _check_texts(values: Mapping[Any, Any], setting: str, task: str) -> None:
     for name, value in values.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError(
