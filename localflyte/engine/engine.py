@@ -41,6 +41,8 @@ from localflyte.wire.crossing import to_info
 
 __all__ = ("Engine", "SinksFor")
 
+_TRACE_FIELDS = ("name", "parent", "inputs", "outputs", "started", "seconds", "error")
+
 #: given the settings, a run's folder and a way to say something, the sinks that the run has whoever watches it
 SinksFor = Callable[[Settings, str, Callable[[str], None]], Sequence[Sink]]
 
@@ -101,7 +103,8 @@ class Engine:
     def told(self, call: Call, kind: str, data: Mapping[str, Any]) -> None:
         """Pass a one-way note of a task on to the sinks."""
         if kind == "trace":
-            call.run.emit("action.trace", call.action, **{str(key): value for key, value in data.items()})
+            note = {name: data[name] for name in _TRACE_FIELDS if name in data}
+            call.run.emit("action.trace", str(data.get("action", "")), **note)
         elif kind == "report":
             call.run.emit("action.report", call.action, path=str(data.get("path", "")))
         elif kind == "notice":

@@ -12,6 +12,7 @@ action.retrying    attempt, delay
 action.stored      key
 action.finished    status, cached, attempts, seconds, error {kind, code, message, traceback}
 action.report      path
+action.trace       name, parent, inputs, outputs, started, seconds, error {code, message}; the action is the traced call
 log                attempt, stream ("stdout" | "stderr"), data: bytes
 notice             text: said once, to the person
 run.finished       status, seconds, error
