@@ -166,13 +166,13 @@ if TYPE_CHECKING:
     from localflyte.spec.link import Link as Link
     from localflyte.spec.pod import PodTemplate as PodTemplate
     from localflyte.spec.resources import AMD_GPU as AMD_GPU
-    from localflyte.spec.resources import Device as Device
-    from localflyte.spec.resources import DeviceClass as DeviceClass
     from localflyte.spec.resources import GPU as GPU
     from localflyte.spec.resources import HABANA_GAUDI as HABANA_GAUDI
+    from localflyte.spec.resources import TPU as TPU
+    from localflyte.spec.resources import Device as Device
+    from localflyte.spec.resources import DeviceClass as DeviceClass
     from localflyte.spec.resources import Neuron as Neuron
     from localflyte.spec.resources import Resources as Resources
-    from localflyte.spec.resources import TPU as TPU
     from localflyte.spec.retry import Backoff as Backoff
     from localflyte.spec.retry import RetryStrategy as RetryStrategy
     from localflyte.spec.reuse import ReusePolicy as ReusePolicy
@@ -184,8 +184,8 @@ if TYPE_CHECKING:
     from localflyte.spec.trigger import FixedRate as FixedRate
     from localflyte.spec.trigger import OnArtifact as OnArtifact
     from localflyte.spec.trigger import Trigger as Trigger
-    from localflyte.spec.trigger import TriggerTime as TriggerTime
     from localflyte.spec.trigger import TriggeredArtifact as TriggeredArtifact
+    from localflyte.spec.trigger import TriggerTime as TriggerTime
 else:
     __getattr__, __dir__ = lazy_exports(
         __name__,

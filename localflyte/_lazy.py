@@ -50,7 +50,7 @@ def lazy_exports(
     :return: the functions to bind as ``__getattr__`` and ``__dir__``
     """
 
-    def __getattr__(name: str) -> object:
+    def load(name: str) -> object:
         module = names.get(name)
         if module is not None:
             value: object = getattr(import_module(f"{package}.{module}"), name)
@@ -62,7 +62,7 @@ def lazy_exports(
         setattr(sys.modules[package], name, value)
         return value
 
-    def __dir__() -> list[str]:
+    def known() -> list[str]:
         return sorted({*vars(sys.modules[package]), *names, *submodules})
 
-    return __getattr__, __dir__
+    return load, known

@@ -129,7 +129,8 @@ class ImageBuild(ClusterRecord):
 build = ClusterFunction("flyte.build", "Images are recorded with each run here, and built by the flyte SDK.")
 build_images = ClusterFunction("flyte.build_images", "Images are recorded with each run here, and built by the flyte SDK.")
 deploy = ClusterFunction(
-    "flyte.deploy", "It registers environments with a cluster, with the flyte SDK. Here nothing needs to be registered: flyte.run(task, ...)."
+    "flyte.deploy",
+    "It registers environments with a cluster, with the flyte SDK. Here nothing needs to be registered: flyte.run(task, ...).",
 )
 latest_checkpoint = ClusterFunction("flyte.latest_checkpoint", BaseCheckpoint.instead)
 load_interactive_ctx = ClusterFunction("flyte.load_interactive_ctx", "It opens the context of an action on a cluster in a notebook.")

@@ -19,7 +19,9 @@ __all__ = (
     "TorchRun",
 )
 
-INSTEAD = "A task of several nodes runs on a cluster, with the flyte SDK. Declare it with flyte.TaskEnvironment to run one process of it here."
+INSTEAD = (
+    "A task of several nodes runs on a cluster, with the flyte SDK. Declare it with flyte.TaskEnvironment to run one process of it here."
+)
 
 
 class ClusterFailurePolicy(ClusterRecord):

@@ -64,7 +64,9 @@ def get_init_config() -> InitConfig:
     """
     if _config is None:
         raise InitializationError(
-            "StorageNotInitializedError", "user", "flyte.init has not been called in this process. Call flyte.init() or flyte.init_from_config()."
+            "StorageNotInitializedError",
+            "user",
+            "flyte.init has not been called in this process. Call flyte.init() or flyte.init_from_config().",
         )
     return _config
 
@@ -214,7 +216,9 @@ def _init_from_api_key(
     """
     if not (api_key or os.environ.get("FLYTE_API_KEY")):
         raise InitializationError(
-            "MissingApiKeyError", "user", "There is no API key: pass api_key=, set FLYTE_API_KEY, or call flyte.init(), which needs none here."
+            "MissingApiKeyError",
+            "user",
+            "There is no API key: pass api_key=, set FLYTE_API_KEY, or call flyte.init(), which needs none here.",
         )
     _init(
         project=project,

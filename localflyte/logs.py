@@ -61,15 +61,18 @@ def _add_context(record: logging.LogRecord) -> bool:
     context = sys.modules.get("localflyte.api.context")  # not loaded: then no task is running here
     current = context.ctx() if context is not None else None
     action = getattr(current, "action", None)
-    record.run_name = getattr(action, "run_name", None)
-    record.action_name = getattr(action, "name", None)
-    record.is_flyte_internal = record.name == "flyte"
+    record.__dict__.update(
+        run_name=getattr(action, "run_name", None),
+        action_name=getattr(action, "name", None),
+        is_flyte_internal=record.name == "flyte",
+    )
     return True
 
 
 class _ConsoleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        place = f"[{record.run_name}][{record.action_name}] " if getattr(record, "run_name", None) else ""
+        run, action = getattr(record, "run_name", None), getattr(record, "action_name", None)
+        place = f"[{run}][{action}] " if run else ""
         source = "[flyte] " if getattr(record, "is_flyte_internal", False) else ""
         return f"{place}{source}{record.levelname} {super().format(record)}"
 

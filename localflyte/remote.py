@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 from typing import NoReturn
 
 from localflyte.cluster import ClusterFunction
 from localflyte.cluster import ClusterRecord
 from localflyte.errors import ClusterOnlyError
 from localflyte.syncify import WithAio
+
+if TYPE_CHECKING:
+    from localflyte.runobject import ActionOutputs as ActionOutputs
+    from localflyte.runobject import Run as Run
 
 __all__ = (
     "Action",
@@ -107,6 +113,7 @@ class Task(ClusterRecord):
     """A task that was deployed to a cluster. Naming one is a declaration; calling it is refused."""
 
     instead = INSTEAD
+    get: ClassVar[Any]
 
     def __call__(self, *args: object, **kwargs: object) -> NoReturn:
         raise ClusterOnlyError(f"The deployed task {self.name}", INSTEAD)

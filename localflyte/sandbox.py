@@ -21,7 +21,9 @@ __all__ = (
     "sandbox_environment",
 )
 
-INSTEAD = "Sandboxes are not in localflyte yet; they work with the flyte SDK. Every task has a process of its own here: call the code from one."
+INSTEAD = (
+    "Sandboxes are not in localflyte yet; they work with the flyte SDK. Every task has a process of its own here: call the code from one."
+)
 
 
 class CodeTaskTemplate(ClusterRecord):
@@ -57,7 +59,9 @@ class Sandbox(ClusterRecord):
     instead = INSTEAD
 
 
-ORCHESTRATOR_SYNTAX_PROMPT = "Write plain Python expressions and function calls, without imports and without classes. The last expression is the result."
+ORCHESTRATOR_SYNTAX_PROMPT = (
+    "Write plain Python expressions and function calls, without imports and without classes. The last expression is the result."
+)
 
 sandbox_environment = TaskEnvironment(name="sandbox-runtime", description="What tasks that use a sandbox depend on")
 

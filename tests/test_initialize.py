@@ -20,7 +20,14 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process that has not called init, in an empty folder, of a person without a configuration."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("UCTL_CONFIG", "FLYTECTL_CONFIG", "FLYTE_API_KEY", "FLYTE_TASK_PROJECT", initialize.PROJECT_VARIABLE, initialize.DOMAIN_VARIABLE):
+    for name in (
+        "UCTL_CONFIG",
+        "FLYTECTL_CONFIG",
+        "FLYTE_API_KEY",
+        "FLYTE_TASK_PROJECT",
+        initialize.PROJECT_VARIABLE,
+        initialize.DOMAIN_VARIABLE,
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(initialize, "_config", None)
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -67,7 +74,9 @@ def test_last_call_wins() -> None:
         flyte.current_domain()
 
 
-@pytest.mark.parametrize(("ask", "code"), [("current_project", "ProjectNotInitializedError"), ("current_domain", "DomainNotInitializedError")])
+@pytest.mark.parametrize(
+    ("ask", "code"), [("current_project", "ProjectNotInitializedError"), ("current_domain", "DomainNotInitializedError")]
+)
 def test_current_without_init(ask: str, code: str) -> None:
     with pytest.raises(InitializationError) as caught:
         getattr(flyte, ask)()

@@ -67,7 +67,9 @@ def test_once_is_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 @pytest.mark.parametrize(("variable", "value", "name"), [("LOG_LEVEL", "DEBUG", "system_logger"), ("USER_LOG_LEVEL", "10", "logger")])
 def test_level_from_the_environment(variable: str, value: str, name: str) -> None:
     code = f"import localflyte as flyte; print(flyte.{name}.level)"
-    done = subprocess.run([sys.executable, "-c", code], env={variable: value, "PYTHONPATH": "."}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={variable: value, "PYTHONPATH": "."}, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "10"
 
 

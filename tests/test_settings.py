@@ -114,7 +114,7 @@ def test_switches_of_the_tests_are_no_settings(tmp_path: Path) -> None:
 
 
 def test_no_platformdirs_when_home_is_set() -> None:
-    code = "import sys; from localflyte.settings import load_settings; load_settings({'LOCALFLYTE_HOME': '/h'}); print('platformdirs' in sys.modules)"
+    code = "import sys, localflyte.settings as s; s.load_settings({'LOCALFLYTE_HOME': '/h'}); print('platformdirs' in sys.modules)"
     done: Any = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 from localflyte._lazy import DOORS
 
@@ -80,7 +81,8 @@ class _AliasFinder:
             if error.name is None or not (real == error.name or real.startswith(f"{error.name}.")):
                 raise  # it exists, and something that it needs does not
             raise _not_found(fullname) from None
-        return ModuleSpec(fullname, _AliasLoader(module), origin=getattr(module, "__file__", None))
+        loader: Any = _AliasLoader(module)  # a loader by its methods: importlib.abc, with the base class, costs as much as all of this file
+        return ModuleSpec(fullname, loader, origin=getattr(module, "__file__", None))
 
 
 class _AliasLoader:
