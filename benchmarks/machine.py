@@ -24,7 +24,7 @@ def describe(subjects: dict[str, Subject]) -> list[str]:
     return [
         f"{_processor()}, {cores()} cores, {_memory()}, {platform.system()} {platform.release()}",
         f"Python {platform.python_version()}; " + ", ".join(dict.fromkeys(present)),
-        f"load before the start {os.getloadavg()[0]:.1f}, {datetime.now(tz=UTC):%Y-%m-%d %H:%M} UTC",
+        f"{datetime.now(tz=UTC):%Y-%m-%d %H:%M} UTC, load average before the start {os.getloadavg()[0]:.1f}",
     ]
 
 

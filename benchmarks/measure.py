@@ -57,7 +57,7 @@ def measure_row(row: Row, subjects: dict[str, Subject], home: Path, *, quick: bo
         cells[name] = Cell(calls=min(row.quick_calls if quick else row.calls, subject.most_calls), problem=subject.missing)
         if row.warm and not cells[name].problem:
             cells[name].problem = _run(row, subject, Cell(calls=cells[name].calls), home)
-    for number in range(min(row.rounds, 3) if quick else row.rounds):
+    for number in range(min(row.rounds, 2) if quick else row.rounds):
         for name, cell in cells.items():
             if not cell.problem:
                 tell(f"{row.name}: round {number + 1}, {name}")

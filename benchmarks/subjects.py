@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,7 +58,7 @@ def find_subjects(flyte_python: str) -> dict[str, Subject]:
             command=_engine(flyte_python, "flyte"),
             missing="" if flyte_version else f"flyte is not installed in {flyte_python}: name an interpreter with --flyte-python",
         ),
-        Subject(name="futures", title="futures, a process a call", command=_peer(python, "futures"), most_calls=100),
+        Subject(name="futures", title="futures, a process a call", command=_peer(python, "futures"), most_calls=40),
         Subject(name="loky", title="loky, shared processes", command=_peer(peer or python, "loky"), **joblib),
         Subject(name="memory", title="joblib.Memory", command=_peer(peer or python, "memory"), **joblib),
         Subject(name="python", title="bare Python", command=lambda row, calls: [python, "-c", "pass"]),
@@ -75,7 +74,7 @@ def _engine(python: str, package: str) -> Callable[[Row, int], list[str]]:
             return [python, "-c", f"import {package}"]
         program = os.path.join("benchmarks", "programs", f"{row.program}.py")
         if row.name == "cold":
-            run = [_script(python, package), "run", *(["--local"] if package == "flyte" else [])]
+            run = [*_script(python, package), "run", *(["--local"] if package == "flyte" else [])]
             return [*run, program, "main", "--name", "reader"]
         return [*start, program, str(calls)]
 
@@ -86,9 +85,9 @@ def _peer(python: str, name: str) -> Callable[[Row, int], list[str]]:
     return lambda row, calls: [python, "-m", f"benchmarks.peers.{name}", row.program, str(calls)]
 
 
-def _script(python: str, name: str) -> str:
-    beside = Path(python).parent / name
-    return str(beside) if beside.exists() else shutil.which(name) or name
+def _script(python: str, package: str) -> list[str]:
+    beside = Path(python).parent / package
+    return [str(beside)] if beside.exists() else [python, "-m", package]
 
 
 def _version(python: str, package: str) -> str:
