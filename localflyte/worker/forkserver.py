@@ -28,6 +28,7 @@ from typing import NoReturn
 
 from localflyte.wire.frames import FrameReader
 from localflyte.wire.frames import pack_frame
+from localflyte.worker import rehearsal
 from localflyte.worker.confine import become_subreaper
 from localflyte.worker.confine import die_with_parent
 from localflyte.worker.confine import prepare
@@ -206,10 +207,13 @@ def _warm_up() -> None:
     """Import and make once, here, what every child of this code would otherwise need for itself."""
     from localflyte.api import registry
 
+    run_to_end = None
     if any(task.is_async for task in registry.tasks()):
         from localflyte.worker import loops
 
         loops.prepare()
+        run_to_end = loops.run_to_end
+    rehearsal.prepare(run_to_end)
 
 
 def _thread_count() -> int:

@@ -24,6 +24,7 @@ from localflyte.wire.messages import inputs_from_wire
 from localflyte.worker.link import EngineGoneError
 from localflyte.worker.link import Link
 from localflyte.worker.loading import find_task
+from localflyte.worker.rehearsal import rehearse
 from localflyte.worker.traces import user_traceback
 
 __all__ = ("serve",)
@@ -32,6 +33,7 @@ __all__ = ("serve",)
 def serve(sock: Any) -> NoReturn:
     """Wait for a request on `sock`, serve it, and end this process."""
     link = Link(sock)
+    rehearse()
     request = link.receive_request()
     if request is None:
         os._exit(0)
@@ -89,10 +91,10 @@ def _enter(link: Link, request: dict[str, Any]) -> None:
 def _leave() -> None:
     """Do what an interpreter does at its end, as far as a task could notice: threads, exit handlers, streams."""
     threading = sys.modules.get("threading")
-    if threading is not None:
+    if threading is not None and (len(threading._active) > 1 or threading._limbo):
         threading._shutdown()
     atexit = sys.modules.get("atexit")
-    if atexit is not None:
+    if atexit is not None and atexit._ncallbacks():
         atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
