@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
 from typing import Any
 from typing import get_origin
 
@@ -21,6 +22,7 @@ from localflyte.types.free import decode_free
 from localflyte.types.free import encode_free
 from localflyte.types.free import order_free
 from localflyte.types.models import build as build_model
+from localflyte.types.records import is_named_tuple
 from localflyte.types.refusal import mismatch
 
 __all__ = ("Codec", "codec_for", "readable")
@@ -86,6 +88,8 @@ class _Compiler:
 
     def __call__(self, annotation: Any) -> Codec:
         annotation = strip(annotation)
+        if self.loose and _is_its_own_inside(annotation):
+            return _Compiler(self._session, loose=False)(annotation)
         key = (annotation, self.loose)
         try:
             known = _codecs.get(key)
@@ -97,7 +101,7 @@ class _Compiler:
         if key in session.open:
             depth = session.open.index(key)
             session.cut = min(session.cut, depth)
-            return _forward(annotation, key)
+            return _forward(annotation, key, len(session.open) - depth)
         depth = len(session.open)
         session.open.append(key)
         try:
@@ -118,8 +122,16 @@ class _Compiler:
         return _free(annotation)
 
 
-def _forward(annotation: Any, key: _Key) -> Codec:
-    """Stand in for a type inside of itself."""
+def _is_its_own_inside(annotation: Any) -> bool:
+    """Whether a type is carried the same way wherever it stands, as every class is that has fields of its own."""
+    return isinstance(annotation, type) and (is_dataclass(annotation) or is_named_tuple(annotation) or hasattr(annotation, "model_fields"))
+
+
+def _forward(annotation: Any, key: _Key, levels: int) -> Codec:
+    """Stand in for a type inside of itself.
+
+    :param levels: how far out the type itself is
+    """
 
     def real() -> Codec:
         found = _codecs.get(key)
@@ -130,7 +142,7 @@ def _forward(annotation: Any, key: _Key) -> Codec:
         name,
         lambda value: real().encode(value),
         lambda wire: real().decode(wire),
-        line=f"@{name}",
+        line=f"^{levels}",
         kinds=(annotation,) if isinstance(annotation, type) else (),
         order=lambda wire: real().order(wire),
         scoped=True,
