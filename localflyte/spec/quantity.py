@@ -61,5 +61,5 @@ def _hint(unit: str) -> str:
     shouted = unit.upper()
     if shouted in _INTENDED:
         return f" (did you mean {_INTENDED[shouted]}?)"
-    known = [name for name in (*_BINARY, *_DECIMAL) if name and name.upper() in (shouted, shouted.removesuffix("B"))]
+    known = [name for name in (*_BINARY, *_DECIMAL) if _DECIMAL.get(name, 1) > 0 and name.upper() in (shouted, shouted.removesuffix("B"))]
     return f" (did you mean {' or '.join(known)}?)" if known else ""
