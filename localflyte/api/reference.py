@@ -51,7 +51,7 @@ def _around(function: Any) -> tuple[str, str]:
     file = getattr(module, "__file__", None)
     if home != "__main__":
         # In a worker, a script is loaded by path under its own name and stands in for `__main__` as well.
-        by_path = file if module is sys.modules.get("__main__") else ""
+        by_path = file if module is sys.modules.get("__main__") or _is_renamed(str(home), file) else ""
         return (str(home), str(by_path or "")) if file or spec is not None else ("", "")
     if spec is not None and spec.name != "__main__":
         return str(spec.name), ""
@@ -71,6 +71,11 @@ def home_module(function: Any) -> str:
         return str(spec.name)
     file = getattr(module, "__file__", None)
     return _stem(file) if file else home
+
+
+def _is_renamed(module: str, file: str | None) -> bool:
+    """Whether a module has another name than its file, as the command line gives one to a script called ``queue.py``."""
+    return bool(file) and str(file).endswith(".py") and _stem(str(file)) not in {module.rpartition(".")[2], "__init__"}
 
 
 def _stem(file: str) -> str:
