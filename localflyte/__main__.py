@@ -20,6 +20,9 @@ def main() -> int:
         return run_script(args[0], args[1:])
     from localflyte.cli import main as command_line
 
+    if not sys.flags.safe_path:
+        # -m puts the current folder first, where a file of the person's called queue.py hides the standard library's.
+        sys.path.append(sys.path.pop(0))
     return command_line(args)
 
 

@@ -129,11 +129,10 @@ def _with_hint(error: click.UsageError) -> str:
 
 
 def _report(error: Exception, args: Sequence[str]) -> int:
-    from localflyte.errors import ConfigurationError
-    from localflyte.errors import RunNotFoundError
-    from localflyte.errors import TaskNotFoundError
+    from localflyte.errors import BaseRuntimeError
 
-    if isinstance(error, (ConfigurationError, RunNotFoundError, TaskNotFoundError)):
+    if isinstance(error, BaseRuntimeError) and error.kind == "user":
+        # No such run or task, a setting that cannot be used, a task that only a cluster can run.
         say(str(error))
         return ExitCode.USAGE
     say_internal_error(error, verbose=any(arg in {"-v", "-vv", "-vvv", "--verbose"} for arg in args))

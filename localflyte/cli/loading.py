@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from importlib.util import spec_from_file_location
 from types import ModuleType
@@ -30,7 +30,9 @@ def check_file(path: str) -> str:
     :raises click.UsageError: if there is no such file; the message names the nearest one
     """
     if os.path.isfile(path):
-        return os.path.abspath(path)
+        if path.endswith(".py"):
+            return os.path.abspath(path)
+        raise click.UsageError(f"{path!r} is not a Python file: its name does not end in .py")
     if os.path.isdir(path):
         files = sorted(name for name in os.listdir(path) if name.endswith(".py") and name != "__init__.py")
         inside = f"its Python files are {', '.join(files[:8])}" if files else "it has no Python files"
@@ -56,8 +58,7 @@ def load_file(path: str, *, root_dir: str | None = None) -> ModuleType:
         if folder not in sys.path:
             sys.path.append(folder)
     name = _module_name(path)
-    # The loader is named, so that a file without .py loads as well.
-    spec = spec_from_file_location(name, path, loader=SourceFileLoader(name, path))
+    spec = spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
@@ -73,9 +74,11 @@ def load_file(path: str, *, root_dir: str | None = None) -> ModuleType:
 def _module_name(path: str) -> str:
     stem = os.path.splitext(os.path.basename(path))[0]
     loaded = sys.modules.get(stem)
-    foreign = loaded is not None and getattr(loaded, "__file__", None) != path
-    # A script called queue.py must not become the queue module of everything else in this process.
-    return f"{stem}__script" if foreign or stem in sys.stdlib_module_names else stem
+    is_free = stem not in sys.stdlib_module_names and (loaded is None or getattr(loaded, "__file__", None) == path)
+    found = PathFinder.find_spec(stem) if is_free else None
+    # A script called queue.py must not become the queue module of everything else in this process, nor may a worker that
+    # imports it by name get another file: under a name that is not its file's, workers load it by path.
+    return stem if found is not None and found.origin == path else f"{stem}__script"
 
 
 def tasks_of(module: ModuleType) -> dict[str, TaskTemplate[Any, Any, Any]]:

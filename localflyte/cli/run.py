@@ -96,7 +96,10 @@ def _load(path: str, options: Mapping[str, Any]) -> ModuleType:
         from localflyte.cli.tracebacks import print_traceback
 
         print_traceback(error)
-        say(f"{os.path.relpath(path)} could not be loaded: {type(error).__name__}")
+        reason = type(error).__name__
+        if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith(("flyte", "localflyte")):
+            reason = f"the module {error.name!r} is not installed for {sys.executable}"
+        say(f"{os.path.relpath(path)} could not be loaded: {reason}")
     raise click.exceptions.Exit(ExitCode.FAILED)
 
 

@@ -53,6 +53,7 @@ def test_the_help_of_run_says_what_the_exit_codes_mean(capsys: pytest.CaptureFix
         (["--vresion"], "No such option '--vresion'"),
         (["run"], "say which file and which task: localflyte run FILE TASK"),
         (["run", "no_such_file.py"], "there is no file 'no_such_file.py'"),
+        (["run", sys.executable], "is not a Python file"),
         (["run", "no_such_folder/file.py"], "there is no folder 'no_such_folder'"),
         (["run", "--nmae", "x"], "No such option '--nmae'"),
         (["run", "--env", "x", __file__, "main"], "--env takes KEY=VALUE, not 'x'"),

@@ -73,6 +73,21 @@ def test_a_run_prints_its_outputs_and_what_its_tasks_print(folder: Path) -> None
     assert "squaring 1" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["queue.py", "my-program.py", "click.py"])
+def test_a_file_may_have_any_name(name: str, folder: Path) -> None:
+    (folder / "program.py").rename(folder / name)
+    done = run(folder, "run", name, "main")
+    assert done.stdout.splitlines()[-1] == "o0     [0, 1, 4]"
+
+
+def test_a_file_is_not_mistaken_for_its_namesake(folder: Path) -> None:
+    (folder / "inner").mkdir()
+    (folder / "program.py").rename(folder / "inner" / "program.py")
+    (folder / "program.py").write_text("raise RuntimeError('the wrong file')")
+    done = run(folder, "run", "inner/program.py", "main")
+    assert done.stdout.splitlines()[-1] == "o0     [0, 1, 4]"
+
+
 def test_a_failing_task_shows_its_traceback_and_nothing_of_ours(folder: Path) -> None:
     done = run(folder, "run", "program.py", "fail")
     assert done.returncode == 1

@@ -276,6 +276,12 @@ def test_a_file_that_raises_shows_its_own_frames_and_is_code_1(fake: Fake, capsy
     assert err.splitlines()[-2:] == ["ValueError: no", "localflyte: broken.py could not be loaded: ValueError"]
 
 
+def test_a_file_that_needs_a_missing_module_says_for_whom(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("needs.py").write_text("import no_such_module\n")
+    assert main(["run", "needs.py", "main"]) == 1
+    assert f"needs.py could not be loaded: the module 'no_such_module' is not installed for {sys.executable}" in capsys.readouterr().err
+
+
 def test_a_file_with_a_syntax_error_shows_the_line(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     Path("broken.py").write_text("x = = 1\n")
     assert main(["run", "broken.py", "main"]) == 1
