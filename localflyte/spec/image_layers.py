@@ -30,6 +30,7 @@ from typing import Any
 
 from localflyte.spec.digest import sha256
 from localflyte.spec.plan import SecretTerms
+from localflyte.spec.secret import Secret
 from localflyte.spec.secret import SecretRequest
 from localflyte.spec.secret import secrets_from_request
 
@@ -128,7 +129,9 @@ def pip_options(
 
 def mounts(secrets: SecretRequest | Sequence[Any] | None) -> tuple[SecretTerms, ...]:
     """Freeze the secrets that a build may see."""
-    return tuple(secret.terms() for secret in secrets_from_request(secrets or ()))
+    several = [secrets] if isinstance(secrets, str | Secret) else secrets or ()
+    # A builder takes a file for a secret as well, which could not be the name of a variable.
+    return tuple(SecretTerms(key=item) if _is_path(item) else secrets_from_request([item])[0].terms() for item in several)
 
 
 def words(method: str, items: Iterable[object]) -> tuple[str, ...]:
@@ -165,6 +168,10 @@ def __getattr__(name: str) -> Any:
 
         return Path(absolute(DIST))
     raise AttributeError(f"module {__name__} has no attribute {name}")
+
+
+def _is_path(item: object) -> bool:
+    return isinstance(item, str) and "/" in item
 
 
 def _listing(folder: str) -> list[str]:

@@ -290,6 +290,11 @@ def test_wheels() -> None:
         _ = image_module.nope
 
 
+def test_a_build_secret_may_be_a_file() -> None:
+    mounted = last(DEBIAN.with_apt_packages("vim", secret_mounts=["/tmp/secret1", "token"]))["secret_mounts"]
+    assert [(secret["key"], secret["env_var"]) for secret in mounted] == [("/tmp/secret1", ""), ("token", "TOKEN")]
+
+
 def test_layer_options() -> None:
     layer = PythonWheels(wheel_dir="/w", package_name="p")
     assert (layer.get("package_name"), layer.get("nothing"), layer.paths()) == ("p", None, ["/w"])
