@@ -43,10 +43,11 @@ _NOTED = (
     "version",
 )
 _REFUSED = {
-    "notifications": "notifications are not sent by localflyte yet",
     "tracked_strict": "there is no control plane to report to on this machine",
     "run_base_dir": "localflyte gives every run a folder of its own; set LOCALFLYTE_HOME or raw_data_path",
 }
+#: Options that change nothing here and that a person may count on; the run says so.
+_TOLD = {"notifications": "notifications are recorded with the run and not sent"}
 _MODES = ("local", "remote", "hybrid", None)
 
 
@@ -167,8 +168,9 @@ def _sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options |
     shared = {key: said.pop(key) for key in ("env_vars", "queue", "interruptible") if key in said}
     if "task_queue" in said:
         shared["queue"] = said.pop("task_queue")
-    notes = {key: repr(said.pop(key)) for key in _NOTED if key in said}
-    own: dict[str, Any] = {"notes": notes} if notes else {}
+    told = tuple(_TOLD[key] for key in _TOLD if key in said)
+    notes = {key: repr(said.pop(key)) for key in (*_NOTED, *_TOLD) if key in said}
+    own: dict[str, Any] = {"notes": notes, "notices": told} if notes else {}
     if isinstance(start := said.pop("run_start_time", None), datetime):
         own["run_start_time"] = start.timestamp()
     if "interactive_mode" in said:

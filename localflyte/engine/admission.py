@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import anyio
 
-__all__ = ("Lease", "Ledger")
+__all__ = ("Lease", "Leases", "Ledger")
 
 _DUST = 1e-9  # cores; sums of fractions are compared with this much give
 
@@ -41,6 +41,30 @@ class Lease:
         if not self._held and not self._released:
             self._held = True
             self._ledger._take(self.cpu)
+
+
+class Leases:
+    """Several leases that are lent, taken back and given back together."""
+
+    __slots__ = ("_leases",)
+
+    def __init__(self, *leases: Lease) -> None:
+        self._leases = leases
+
+    def release(self) -> None:
+        """Give all of them back."""
+        for lease in self._leases:
+            lease.release()
+
+    def pause(self) -> None:
+        """Lend all of them out."""
+        for lease in self._leases:
+            lease.pause()
+
+    def resume(self) -> None:
+        """Take all of them back at once."""
+        for lease in self._leases:
+            lease.resume()
 
 
 class Ledger:

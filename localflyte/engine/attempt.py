@@ -19,6 +19,7 @@ from localflyte.wire.messages import plan_from_wire
 
 if TYPE_CHECKING:
     from localflyte.engine.admission import Lease
+    from localflyte.engine.admission import Leases
     from localflyte.engine.call import Call
     from localflyte.engine.engine import Engine
     from localflyte.spec.plan import Plan
@@ -27,7 +28,7 @@ __all__ = ("Attempt",)
 
 
 class Attempt:
-    def __init__(self, engine: Engine, call: Call, number: int, lease: Lease) -> None:
+    def __init__(self, engine: Engine, call: Call, number: int, lease: Lease | Leases) -> None:
         self.call = call
         self.number = number
         self._engine = engine

@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 
 from localflyte.engine.admission import Lease
+from localflyte.engine.admission import Leases
 from localflyte.engine.admission import Ledger
 from localflyte.engine.call import Call
 from localflyte.engine.pipeline import perform
@@ -22,6 +23,7 @@ from localflyte.engine.runstate import RunState
 from localflyte.engine.runstate import Sink
 from localflyte.engine.verdict import failure
 from localflyte.errors import BaseRuntimeError
+from localflyte.errors import RuntimeUserError
 from localflyte.launch.child import Child
 from localflyte.launch.hub import Hub
 from localflyte.launch.machine import usable_cores
@@ -75,6 +77,8 @@ class Engine:
                 call = self._call(run, None, request.invocation)
                 origin = parent.run.name if parent else None
                 run.emit("run.started", task=call.task, pid=os.getpid(), file=request.invocation.plan.task.file, parent=origin)
+                for text in request.notices:
+                    run.notice(text)
                 run.flush()
                 outcome = await self._perform(call)
                 run.tasks.cancel_scope.cancel()
@@ -110,8 +114,19 @@ class Engine:
         elif kind == "notice":
             call.run.notice(str(data.get("text", "")))
 
-    async def admit(self, call: Call) -> Lease:
-        """Wait until the machine has room for the call."""
+    async def admit(self, call: Call) -> Lease | Leases:
+        """Wait until the run and the machine have room for the call."""
+        slots = call.run.slots
+        if slots is None:
+            return await self._admit_cpu(call)
+        slot = await slots.acquire(1.0)
+        try:
+            return Leases(slot, await self._admit_cpu(call))
+        except BaseException:
+            slot.release()
+            raise
+
+    async def _admit_cpu(self, call: Call) -> Lease:
         cpu = call.invocation.plan.resources.cpu
         if cpu is not None and cpu > self.ledger.cpu:
             call.run.notice(f"{call.task} asks for {cpu:g} CPUs and this machine has {self.ledger.cpu:g}: it gets all of them")
@@ -154,9 +169,9 @@ class Engine:
             name = request.name or new_run_name()
             try:
                 return name, create_run_folder(home, name)
-            except FileExistsError:
+            except FileExistsError as error:
                 if request.name:
-                    raise
+                    raise RuntimeUserError("RunAlreadyExistsError", str(error), "user") from None
 
     def _after_batch(self) -> None:
         for run in tuple(self._runs.values()):

@@ -14,6 +14,7 @@ from localflyte.spec.inline import breach
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
 from localflyte.spec.outcome import Status
+from localflyte.spec.plan import TimeoutTerms
 
 if TYPE_CHECKING:
     from localflyte.engine.call import Call
@@ -57,6 +58,7 @@ async def _outcome(engine: Engine, call: Call) -> Outcome:
     refused = _refusal(engine, call)
     if refused is not None:
         return failure(refused)
+    _say_what_is_only_recorded(call)
     memo = engine.memo
     key = await memo.key(call.run, call.invocation) if call.invocation.plan.cache.behavior != "disable" else None
     if key is None:
@@ -108,3 +110,13 @@ def _refusal(engine: Engine, call: Call) -> ErrorInfo | None:
         )
         return ErrorInfo("user", "DepthLimitError", message, "system", "", False)
     return breach(call.task, "inputs", call.invocation.inputs.items(), plan.max_inline_io_bytes)
+
+
+def _say_what_is_only_recorded(call: Call) -> None:
+    plan, run = call.invocation.plan, call.run
+    if plan.image is not None:
+        run.notice("images are recorded and not honoured by this version: every task runs in this interpreter")
+    if plan.timeout != TimeoutTerms():
+        run.notice("timeouts are recorded and not enforced by this version")
+    if plan.secrets:
+        run.notice("secrets are recorded and not looked up by this version: tasks see the variables of this process")

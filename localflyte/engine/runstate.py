@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
+from localflyte.engine.admission import Ledger
 from localflyte.runs.names import ROOT_ACTION
 from localflyte.runs.names import action_name
 from localflyte.spec.event import Event
@@ -38,6 +39,9 @@ class RunState:
         #: variables that every attempt of the run is given
         self.env = {name: value for name, value in named.items() if value}
         self.unflushed = False
+        limit = request.max_action_concurrency
+        #: what `max_action_concurrency` leaves free; a parent that waits for others does not count
+        self.slots = Ledger(float(limit)) if limit else None
         self._sinks = list(sinks)
         self._seq: dict[tuple[str, str, str, str], int] = {}
         self._said: set[str] = set()

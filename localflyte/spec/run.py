@@ -43,10 +43,12 @@ class RunRequest:
     max_action_concurrency: int = 0
     """Actions of this run that may execute at once; 0 means as many as fit."""
     interactive: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the run says for its actions (env_vars, queue, interruptible); nested calls resolve against it."""
     project: str = ""
     domain: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    """What the person has to know of the options that were given; said at the start."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """What was asked for that has no meaning on one machine; kept with the run, never acted on."""
 

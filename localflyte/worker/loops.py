@@ -48,7 +48,7 @@ class _LateLoop(asyncio.SelectorEventLoop):
         with self._opening:
             if not self.opened:
                 self._selector = DefaultSelector()
-                self._make_self_pipe()  # type: ignore[attr-defined]
+                self._make_self_pipe()
                 self.opened = True
 
     def create_task(self, *args: Any, **kwargs: Any) -> Any:
@@ -83,7 +83,7 @@ def run_to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
     try:
         return task.result() if task.done() else loop.run_until_complete(task)
     finally:
-        if loop.made_tasks or loop.opened or loop._asyncgens:  # type: ignore[attr-defined]
+        if loop.made_tasks or loop.opened or loop._asyncgens:
             _finish(loop)
 
 
