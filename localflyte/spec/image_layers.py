@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import TypeGuard
 
 from localflyte.spec.digest import sha256
 from localflyte.spec.plan import SecretTerms
@@ -170,7 +171,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__} has no attribute {name}")
 
 
-def _is_path(item: object) -> bool:
+def _is_path(item: object) -> TypeGuard[str]:
     return isinstance(item, str) and "/" in item
 
 

@@ -98,7 +98,7 @@ class Email(Notification):
         for name in ("recipients", "cc", "bcc"):
             addresses = getattr(self, name)
             if isinstance(addresses, str):
-                raise ValueError(f"Email.{name} must be a tuple of addresses, got {addresses!r}; write ({addresses!r},)")  # noqa: TRY004
+                raise ValueError(f"Email.{name} must be a tuple of addresses, got {addresses!r}; write ({addresses!r},)")
             object.__setattr__(self, name, tuple(addresses))
         if not self.recipients:
             raise ValueError("Email: at least one recipient must be specified with recipients=")

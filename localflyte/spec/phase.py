@@ -7,7 +7,7 @@ from enum import Enum
 __all__ = ("ActionPhase",)
 
 
-class ActionPhase(str, Enum):  # noqa: UP042 - str() of a member is Flyte's
+class ActionPhase(str, Enum):
     """The phases of an action, from the moment it was asked for to its end."""
 
     #: waits for its turn

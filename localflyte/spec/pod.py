@@ -186,7 +186,7 @@ def _amounts(resources: Resources | None, gpu_key: str) -> dict[str, Any] | None
         return None
     for value in (resources.cpu, resources.memory):
         if isinstance(value, tuple):
-            raise ValueError(f"{value} can not be a list or tuple: requests and limits are given apart here")  # noqa: TRY004
+            raise ValueError(f"{value} can not be a list or tuple: requests and limits are given apart here")
     device = resources.get_device()
     amounts = {
         "cpu": resources.cpu,

@@ -37,7 +37,7 @@ def parse_bytes(text: object, *, what: str = "memory") -> int:
 
 def _ratio(text: object, what: str, examples: str) -> tuple[int, int]:
     if not isinstance(text, str):
-        raise ValueError(f"{what}={text!r} is a {type(text).__name__}; write it as text with a unit, like {examples}")  # noqa: TRY004
+        raise ValueError(f"{what}={text!r} is a {type(text).__name__}; write it as text with a unit, like {examples}")
     match = _QUANTITY.fullmatch(text) if len(text) <= 100 else None
     if match is None:
         raise ValueError(f"{what}={text[:100]!r} is not a Kubernetes quantity; write it like {examples}")

@@ -53,7 +53,7 @@ class Resources:
         if isinstance(gpu, str):
             return parse_accelerator(gpu)
         if isinstance(gpu, bool) or not isinstance(gpu, int):
-            raise ValueError(f'gpu={gpu!r} is a {type(gpu).__name__}; write a number, "A100:2" or a flyte.Device')  # noqa: TRY004
+            raise ValueError(f'gpu={gpu!r} is a {type(gpu).__name__}; write a number, "A100:2" or a flyte.Device')
         if gpu < 0:
             raise ValueError(f"gpu must be greater than or equal to 0, got {gpu}")
         return Device(gpu, "GPU") if gpu else None
@@ -84,7 +84,7 @@ class Resources:
 
 def _pair(value: object, what: str) -> tuple[object, object]:
     if isinstance(value, list):
-        raise ValueError(f"{what}={value!r} is a list; write a request and a limit as a tuple: {what}={tuple(value)!r}")  # noqa: TRY004
+        raise ValueError(f"{what}={value!r} is a list; write a request and a limit as a tuple: {what}={tuple(value)!r}")
     if not isinstance(value, tuple):
         return value, None
     if len(value) != 2:
@@ -100,7 +100,7 @@ def _cores(value: object) -> float | None:
     if isinstance(value, str):
         return parse_cores(value) or None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f'cpu={value!r} is a {type(value).__name__}; write cores, like 2, 0.5 or "500m"')  # noqa: TRY004
+        raise ValueError(f'cpu={value!r} is a {type(value).__name__}; write cores, like 2, 0.5 or "500m"')
     if not 0 <= value < float("inf"):
         raise ValueError(f"cpu must be greater than or equal to 0 and finite, got {value}")
     return float(value) or None

@@ -60,7 +60,7 @@ class RetryStrategy:
     def __post_init__(self) -> None:
         count = self.count
         if isinstance(count, bool) or not isinstance(count, int):
-            raise ValueError(f"the number of retries must be a whole number, got {count!r}")  # noqa: TRY004 - Flyte's class
+            raise ValueError(f"the number of retries must be a whole number, got {count!r}")
         if count < 0:
             raise ValueError(f"the number of retries must be 0 or more, got {count}; 0 means: one attempt and no retry")
         if self.backoff is not None and not isinstance(self.backoff, Backoff):
@@ -83,7 +83,7 @@ def retries_from_request(retries: int | RetryStrategy) -> RetryStrategy:
     if isinstance(retries, RetryStrategy):
         return retries
     if isinstance(retries, bool) or not isinstance(retries, int):
-        raise ValueError(f"retries must be a whole number or a flyte.RetryStrategy, got {retries!r}")  # noqa: TRY004 - Flyte's class
+        raise ValueError(f"retries must be a whole number or a flyte.RetryStrategy, got {retries!r}")
     return RetryStrategy(retries)
 
 

@@ -83,7 +83,7 @@ def _ttl(name: str, ttl: object) -> timedelta:
     if isinstance(ttl, int) and not isinstance(ttl, bool):
         ttl = timedelta(seconds=ttl)
     if not isinstance(ttl, timedelta):
-        raise ValueError(f"{name} must be an int (seconds) or a timedelta, got {ttl!r}")  # noqa: TRY004 - every bad quantity is a ValueError
+        raise ValueError(f"{name} must be an int (seconds) or a timedelta, got {ttl!r}")
     if ttl.total_seconds() < MIN_TTL:
         raise ValueError(f"{name} must be at least {MIN_TTL} seconds, got {ttl}")
     return ttl

@@ -60,7 +60,7 @@ def _seconds(name: str, bound: object) -> float | None:
     elif isinstance(bound, int) and not isinstance(bound, bool):
         seconds = float(bound)
     else:
-        raise ValueError(f"Timeout.{name} must be a number of seconds as int, or a timedelta, got {bound!r}{_hint(bound)}")  # noqa: TRY004
+        raise ValueError(f"Timeout.{name} must be a number of seconds as int, or a timedelta, got {bound!r}{_hint(bound)}")
     if seconds < 0:
         raise ValueError(f"Timeout.{name} must be 0 or more, got {bound}; 0 means unlimited")
     return seconds or None
