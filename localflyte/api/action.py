@@ -91,7 +91,7 @@ class RawDataPath:
 
             return cls(path=mkdtemp(prefix="localflyte-"))
         if not isinstance(local_folder, str | os.PathLike):
-            raise ValueError(f"Invalid local path {local_folder!r}: give a str or a Path")  # noqa: TRY004 - flyte raises this
+            raise ValueError(f"Invalid local path {local_folder!r}: give a str or a Path")
         if not isinstance(local_folder, str):
             os.makedirs(local_folder, exist_ok=True)
         return cls(path=os.fspath(local_folder))

@@ -54,7 +54,7 @@ class Fingerprint:
         owner = owner_of(module)
         if owner != "project":
             return self._add_foreign_function(function, module, owner)
-        name = f"function {_home(module, function)}.{function.__qualname__}"
+        name = f"function {_home(module, function)}.{function.__code__.co_qualname}"
         self._known[id(function)] = (name, function)
         text = [self._code_of(function)]
         for parameter, value in _defaults(function):
@@ -70,7 +70,9 @@ class Fingerprint:
         self._known[id(function)] = (name, function)
         # A decorator of someone else's: what it wraps is the project's, and its arguments stand in the project's source.
         inner = [getattr(function, "__wrapped__", None), *(_cell(cell) for cell in getattr(function, "__closure__", None) or ())]
-        found = [self.add_function(each) for each in inner if callable(each) and hasattr(each, "__code__")]
+        for registry in [each for each in inner if isinstance(each, dict)]:  # functools.singledispatch keeps its functions in one
+            inner += registry.values()
+        found = [self.add_function(each) for each in inner if hasattr(each, "__code__") and hasattr(each, "__globals__")]
         return " around ".join([name, *found])
 
     def _code_of(self, function: Any) -> str:
@@ -123,7 +125,7 @@ class Fingerprint:
         if type(value).__module__.startswith("localflyte.api."):
             return f"flyte {type(value).__qualname__}"
         if hasattr(value, "__qualname__") and hasattr(value, "__self__") and type(value).__name__.startswith("builtin"):
-            return self._foreign(value.__module__ or "builtins", owner_of(value.__module__ or "builtins"), value.__qualname__)
+            return f"{self._add_module(value.__module__ or 'builtins')} {value.__qualname__}"
         return None
 
     def _add_class(self, cls: type[Any]) -> str:
@@ -143,6 +145,8 @@ class Fingerprint:
                 cells.update(zip(one.__code__.co_freevars, map(_cell, one.__closure__ or ()), strict=False))
             cells.pop("__class__", None)
             text += [self._tree(node, cells, vars(sys.modules[cls.__module__]), name) for node in nodes]
+        elif (file_of(cls.__module__) or "").endswith((".so", ".pyd")):
+            text.append(self._add_module(cls.__module__))
         else:
             text += [f"{each}={self._member(value, name)}" for each, value in vars(cls).items() if each not in _MADE_FOR_CLASSES]
         self._add_part(name, text)

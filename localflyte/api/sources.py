@@ -94,7 +94,7 @@ class Sources:
         index = self._index(code.co_filename, function.__globals__)
         if index is None:
             return []
-        found = index.by_line.get((code.co_name, code.co_firstlineno)) or index.by_name.get(function.__qualname__)
+        found = index.by_line.get((code.co_name, code.co_firstlineno)) or index.by_name.get(code.co_qualname)
         if not found:
             raise LookupError(f"{function.__qualname__} is not in {code.co_filename}, line {code.co_firstlineno} (was the file changed?)")
         return found

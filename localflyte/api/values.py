@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copyreg import dispatch_table
 from enum import Enum
 from types import MethodType
 from typing import Any
@@ -78,7 +79,8 @@ class Describer:
     def _by_reduction(self, value: Any, where: str) -> str:
         """Describe an object by what pickle would take to make it again."""
         try:
-            reduced = value.__reduce_ex__(4)
+            reducer = dispatch_table.get(type(value))
+            reduced = value.__reduce_ex__(4) if reducer is None else reducer(value)
         except Exception as error:
             raise UncertainError(
                 f"{where} is a {type(value).__module__}.{type(value).__qualname__}, whose content cannot be told "

@@ -18,10 +18,10 @@ from localflyte.api.context import TaskContext
 from localflyte.api.context import activate
 from localflyte.api.port import set_port
 from localflyte.api.task import from_pickle
-from localflyte.wire.crossing import from_info
-from localflyte.wire.crossing import to_info
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.packed import Packed
+from localflyte.wire.crossing import from_info
+from localflyte.wire.crossing import to_info
 
 
 class FakePort:

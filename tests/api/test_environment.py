@@ -151,7 +151,9 @@ class TestDependencies:
 class TestClone:
     def test_it_keeps_what_is_not_given(self) -> None:
         resources = Resources(cpu=1)
-        env = TaskEnvironment("env", resources=resources, queue="q", cache="auto", pod_template="pod", interruptible=True, env_vars={"A": "1"})
+        env = TaskEnvironment(
+            "env", resources=resources, queue="q", cache="auto", pod_template="pod", interruptible=True, env_vars={"A": "1"}
+        )
         clone = env.clone_with("other")
         assert clone.name == "other"
         assert clone.resources is resources
@@ -160,7 +162,14 @@ class TestClone:
 
     def test_it_takes_what_is_given(self) -> None:
         clone = TaskEnvironment("env").clone_with(
-            "other", image="busybox", queue="q", pod_template=PodTemplate(), plugin_config=7, cache="auto", interruptible=True, include=("a",)
+            "other",
+            image="busybox",
+            queue="q",
+            pod_template=PodTemplate(),
+            plugin_config=7,
+            cache="auto",
+            interruptible=True,
+            include=("a",),
         )
         assert (clone.image, clone.queue, clone.plugin_config, clone.cache, clone.interruptible) == ("busybox", "q", 7, "auto", True)
         assert clone.include == ("a",)
@@ -234,7 +243,9 @@ class TestDecorator:
 
     def test_settings_shared_with_the_environment_can_be_given(self) -> None:
         resources = Resources(cpu=2)
-        task = TaskEnvironment("env").task(resources=resources, env_vars={"A": "1"}, secrets="key", image="busybox", reusable=ReusePolicy())(pausing)
+        task = TaskEnvironment("env").task(
+            resources=resources, env_vars={"A": "1"}, secrets="key", image="busybox", reusable=ReusePolicy()
+        )(pausing)
         assert (task.resources, task.env_vars, task.secrets) == (resources, {"A": "1"}, "key")
         assert isinstance(task.image, Image)
         assert task.reusable == ReusePolicy()
@@ -244,7 +255,9 @@ class TestDecorator:
         assert (task.name, task.short_name, task.env_vars, task.queue) == ("env.plain", "shown", {"A": "1"}, "q")
 
     @pytest.mark.parametrize(
-        "both", [{"name": "a", "short_name": "b"}, {"env": {}, "env_vars": {}}, {"task_queue": "a", "queue": "b"}], ids=lambda both: "-".join(both)
+        "both",
+        [{"name": "a", "short_name": "b"}, {"env": {}, "env_vars": {}}, {"task_queue": "a", "queue": "b"}],
+        ids=lambda both: "-".join(both),
     )
     def test_both_spellings_are_an_error_that_names_both(self, both: dict[str, Any]) -> None:
         old, new = both
@@ -290,7 +303,9 @@ class TestReuse:
         with pytest.raises(ValueError, match="Cannot set pod_template when environment is reusable"):
             TaskEnvironment("env", reusable=ReusePolicy()).task(pod_template="pod")(pausing)
 
-    @pytest.mark.parametrize("setting", [{"resources": Resources(cpu=1)}, {"env_vars": {}}, {"secrets": "key"}], ids=lambda one: "".join(one))
+    @pytest.mark.parametrize(
+        "setting", [{"resources": Resources(cpu=1)}, {"env_vars": {}}, {"secrets": "key"}], ids=lambda one: "".join(one)
+    )
     def test_what_processes_are_started_with_is_refused(self, setting: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match="when reusable is set"):
             TaskEnvironment("env", reusable=ReusePolicy()).task(**setting)(pausing)

@@ -131,7 +131,9 @@ def test_every_setting_can_be_settled() -> None:
 class TestPlan:
     def test_defaults(self) -> None:
         plan = plan_of({}, {}, {})
-        assert plan == Plan(task=plan.task, environment="env", short_name="work", interface="(x: int, y: str) -> (o0: int)", outputs=("o0",))
+        assert plan == Plan(
+            task=plan.task, environment="env", short_name="work", interface="(x: int, y: str) -> (o0: int)", outputs=("o0",)
+        )
 
     def test_everything_declared_is_in_it(self) -> None:
         plan = plan_of(

@@ -63,7 +63,9 @@ class TestDual:
     def test_it_keeps_its_name(self) -> None:
         assert (add.__name__, add.__doc__) == ("add", "Add.")  # type: ignore[attr-defined]
 
-    @pytest.mark.parametrize("call", [lambda failing: run_blocking(failing()), lambda failing: inside_a_loop(lambda: run_blocking(failing()))])
+    @pytest.mark.parametrize(
+        "call", [lambda failing: run_blocking(failing()), lambda failing: inside_a_loop(lambda: run_blocking(failing()))]
+    )
     def test_errors_pass(self, call: Any) -> None:
         async def failing() -> None:
             raise KeyError("lost")

@@ -68,7 +68,7 @@ async def fail_later(message: str) -> None:
 
 class Holder:
     @env.task
-    def inside(x: int) -> int:  # noqa: N805 - a task in a class body is a plain function
+    def inside(x: int) -> int:
         return x
 
 
@@ -281,7 +281,9 @@ class TestOverride:
         assert (changed.name, changed.short_name, changed.env_vars, changed.queue) == ("env.double", "shown", {"A": "1"}, "q")
 
     @pytest.mark.parametrize(
-        "both", [{"name": "a", "short_name": "b"}, {"env": {}, "env_vars": {}}, {"task_queue": "a", "queue": "b"}], ids=lambda both: "-".join(both)
+        "both",
+        [{"name": "a", "short_name": "b"}, {"env": {}, "env_vars": {}}, {"task_queue": "a", "queue": "b"}],
+        ids=lambda both: "-".join(both),
     )
     def test_both_spellings_are_an_error_that_names_both(self, both: dict[str, Any]) -> None:
         old, new = both
@@ -411,7 +413,9 @@ class TestReference:
             with lock:
                 pass
 
-        with pytest.raises(CodeBundleError, match=r"closure variable 'lock' of task env.locked cannot be pickled.*Create that value inside"):
+        with pytest.raises(
+            CodeBundleError, match=r"closure variable 'lock' of task env.locked cannot be pickled.*Create that value inside"
+        ):
             env.task(locked).ref()
 
     def test_it_is_named_through_a_helper(self) -> None:
