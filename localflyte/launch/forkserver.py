@@ -15,7 +15,6 @@ from typing import Any
 
 import anyio
 
-import localflyte
 from localflyte.errors import RuntimeSystemError
 from localflyte.launch.channel import Channel
 from localflyte.launch.child import Child
@@ -24,7 +23,7 @@ from localflyte.launch.hub import Hub
 
 __all__ = ("ForkServerHandle", "ServerSpec")
 
-PROGRAM = os.path.join(os.path.dirname(os.path.abspath(localflyte.__file__)), "worker", "__main__.py")
+PROGRAM = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "worker", "__main__.py")
 REFUSED_SECONDS = 0.1  # between tries while the system refuses a fork (EAGAIN: too many processes for now)
 MAX_REFUSALS = 100
 
