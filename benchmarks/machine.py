@@ -21,10 +21,12 @@ def cores() -> int:
 def describe(subjects: dict[str, Subject]) -> list[str]:
     """Say machine, load, versions and date, one short line each."""
     present = [f"{subject.package} {subject.version}" for subject in subjects.values() if subject.package and not subject.missing]
+    load = os.getloadavg()[0]
+    busy = "; **the machine was busy with other work, so these numbers are too high**" if load > 0.5 * cores() else ""
     return [
         f"{_processor()}, {cores()} cores, {_memory()}, {platform.system()} {platform.release()}",
         f"Python {platform.python_version()}; " + ", ".join(dict.fromkeys(present)),
-        f"{datetime.now(tz=UTC):%Y-%m-%d %H:%M} UTC, load average before the start {os.getloadavg()[0]:.1f}",
+        f"{datetime.now(tz=UTC):%Y-%m-%d %H:%M} UTC, load average before the start {load:.1f}{busy}",
     ]
 
 

@@ -9,7 +9,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
+from math import ceil
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
 from benchmarks.rows import Row
@@ -37,12 +39,12 @@ class Cell:
     @property
     def median(self) -> float:
         """The middle of all calls of all rounds."""
-        return self.quantile(0.5)
+        return median(self.seconds)
 
-    def quantile(self, share: float) -> float:
-        """The value that this share of the calls does not exceed."""
-        ordered = sorted(self.seconds)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    @property
+    def p90(self) -> float:
+        """What nine of ten calls do not exceed."""
+        return sorted(self.seconds)[ceil(0.9 * len(self.seconds)) - 1]
 
 
 def measure_row(row: Row, subjects: dict[str, Subject], home: Path, *, quick: bool, tell: Callable[[str], None]) -> dict[str, Cell]:

@@ -61,7 +61,7 @@ def _times(title: str, cells: dict[str, Cell], columns: list[str]) -> list[str]:
         elif not cell.seconds:
             row.append("failed" if name == "localflyte" else "not measured")
         else:
-            times = f"{_milliseconds(cell.median)} / {_milliseconds(cell.quantile(0.9))}"
+            times = f"{_milliseconds(cell.median)} / {_milliseconds(cell.p90)}"
             ratio = f" ({ours.median / cell.median:.2f} x)" if ours is not None and ours.seconds and name != "localflyte" else ""
             row.append(times + ratio)
     return row
