@@ -16,6 +16,8 @@ from localflyte.api.port import current_port
 from localflyte.api.resolve import invocation_for
 from localflyte.api.sync import dual
 from localflyte.api.task import TaskTemplate
+from localflyte.initialize import get_init_config
+from localflyte.initialize import is_initialized
 from localflyte.runobject import Run
 from localflyte.spec.options import Options
 from localflyte.spec.run import RunRequest
@@ -74,7 +76,7 @@ class Runner:
         inherited = context.run_options if context is not None else None
         shared = self._shared if inherited is None else Options(**{**_said(inherited), **_said(self._shared)})
         invocation = invocation_for(task, args, kwargs, run=shared, root=True, custom_context=self._own.get("custom_context"))
-        own = {key: value for key, value in self._own.items() if key != "custom_context"}
+        own = {**_whose(), **{key: value for key, value in self._own.items() if key != "custom_context"}}
         if port is not None:
             outputs, told = port.run(invocation, {**own, "options": _said(shared)})
             return Run(told["name"], told["folder"], task, invocation, outputs)
@@ -153,6 +155,14 @@ def surroundings() -> Surroundings:
         umask=umask,
         alias=bool(bridge and bridge.installed()),
     )
+
+
+def _whose() -> dict[str, str]:
+    """:return: the project and the domain that flyte.init was given"""
+    if not is_initialized():
+        return {}
+    config = get_init_config()
+    return {key: value for key in ("project", "domain") if (value := getattr(config, key))}
 
 
 def _sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options | None]:

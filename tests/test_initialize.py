@@ -173,3 +173,11 @@ def test_log_levels() -> None:
 def test_init_config_before_init() -> None:
     with pytest.raises(InitializationError, match=r"flyte\.init"):
         initialize.get_init_config()
+
+
+def test_runs_belong_to_the_project_that_init_was_given() -> None:
+    from localflyte.running import _whose
+
+    assert _whose() == {}
+    flyte.init(project="p", domain="d")
+    assert _whose() == {"project": "p", "domain": "d"}
