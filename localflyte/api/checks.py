@@ -125,12 +125,16 @@ def _check_cache(cache: Any, name: str) -> None:
 
 
 def _check_retries(retries: Any, _name: str) -> None:
+    if type(retries) is int and retries >= 0:
+        return
     from localflyte.spec.retry import retries_from_request
 
     retries_from_request(retries)
 
 
 def _check_timeout(timeout: Any, _name: str) -> None:
+    if type(timeout) is int and timeout >= 0:
+        return
     from localflyte.spec.timeout import timeout_from_request
 
     timeout_from_request(timeout)

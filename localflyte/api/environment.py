@@ -30,6 +30,7 @@ from localflyte.api.resolve import MAX_INLINE_IO_BYTES
 from localflyte.api.resolve import settle
 from localflyte.api.task import AsyncFunctionTaskTemplate
 from localflyte.api.task import TaskTemplate
+from localflyte.errors import ClusterOnlyError
 from localflyte.spec.options import OPTION_NAMES
 from localflyte.spec.options import Options
 
@@ -133,6 +134,14 @@ class TaskEnvironment(Environment):
     def tasks(self) -> dict[str, TaskTemplate[..., Any, Any]]:
         """The tasks by full name."""
         return self._tasks
+
+    @property
+    def sandbox(self) -> Any:
+        """Tasks in an interpreter that can do nothing but compute; not here.
+
+        :raises ClusterOnlyError: always
+        """
+        raise ClusterOnlyError("TaskEnvironment.sandbox", "Use @env.task: here every task runs in a process of its own.")
 
     def options(self) -> Options:
         """:return: what this environment says for its tasks; a default that was not given says nothing"""

@@ -6,13 +6,47 @@ from collections.abc import Mapping
 from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
+from typing import TypedDict
 
 from localflyte.api.checks import check_settings
 from localflyte.api.resolve import settle
 from localflyte.spec.options import OPTION_NAMES
 from localflyte.spec.options import Options
 
-__all__ = ("ALIASES", "as_tuple", "check_reuse", "one_spelling", "options_from_override")
+__all__ = ("ALIASES", "NamedOverrides", "Overrides", "as_tuple", "check_reuse", "one_spelling", "options_from_override")
+
+
+class Overrides(TypedDict, total=False):
+    """What ``task.override(...)`` takes; ``env`` and ``task_queue`` are the older names of ``env_vars`` and ``queue``."""
+
+    short_name: str | None
+    resources: Any
+    cache: Any
+    retries: Any
+    timeout: Any
+    reusable: Any
+    env_vars: Mapping[str, str] | None
+    env: Mapping[str, str] | None
+    secrets: Any
+    service_account: str | None
+    max_inline_io_bytes: int | None
+    pod_template: Any
+    queue: str | None
+    task_queue: str | None
+    interruptible: bool | None
+    entrypoint: bool | None
+    produces_artifacts: bool | None
+    links: Any
+    triggers: Any
+    report: bool | None
+    plugin_config: Any
+
+
+class NamedOverrides(Overrides, total=False):
+    """What ``task.with_overrides(...)`` takes; ``name`` is the older name of ``short_name``."""
+
+    name: str | None
+
 
 #: The words of Flyte's older guide, and the settings they stand for.
 ALIASES = {"env": "env_vars", "task_queue": "queue"}

@@ -14,12 +14,15 @@ from typing import Any
 from typing import Generic
 from typing import ParamSpec
 from typing import TypeVar
+from typing import Unpack
 from typing import cast
 from typing import overload
 
 from localflyte.api import registry
 from localflyte.api.context import current
 from localflyte.api.context import in_trace
+from localflyte.api.overriding import NamedOverrides
+from localflyte.api.overriding import Overrides
 from localflyte.api.overriding import one_spelling
 from localflyte.api.overriding import options_from_override
 from localflyte.api.port import current_port
@@ -120,6 +123,9 @@ class TaskTemplate(Generic[P, R, F]):
             self.__dict__.pop(name, None)
             return
         object.__setattr__(self, name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*object.__dir__(self), *OPTION_NAMES})
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, interface={self.native_interface!r})"
@@ -249,12 +255,10 @@ class TaskTemplate(Generic[P, R, F]):
 
     # -- changing ---------------------------------------------------------------------------------------------------
 
-    def override(self, **changes: Any) -> TaskTemplate[P, R, F]:
+    def override(self, **changes: Unpack[Overrides]) -> TaskTemplate[P, R, F]:
         """Make a copy of the task for which some settings are different; the task itself stays as it is.
 
-        Takes ``short_name, resources, cache, retries, timeout, reusable, env_vars (env), secrets, service_account,
-        max_inline_io_bytes, pod_template, queue (task_queue), interruptible, entrypoint, produces_artifacts, links,
-        plugin_config, report`` and ``triggers``. ``None`` keeps what was there; every other value holds, also an empty one.
+        ``None`` keeps what was there; every other value holds, also an empty one.
 
         :raises ValueError: if the setting cannot be overridden, or not while the task's environment is reusable
         :raises TypeError: if there is no such setting, or one is given under two names
@@ -267,9 +271,9 @@ class TaskTemplate(Generic[P, R, F]):
 
         return cast("TaskTemplate[P, R, F]", rebuild_as(made, said.plugin_config))
 
-    def with_overrides(self, **changes: Any) -> TaskTemplate[P, R, F]:
+    def with_overrides(self, **changes: Unpack[NamedOverrides]) -> TaskTemplate[P, R, F]:
         """Do as `override`, and take ``name=`` for the short name."""
-        return self.override(**one_spelling(changes, f"task {self.name}: with_overrides()", {"name": "short_name"}))
+        return self.override(**cast("Overrides", one_spelling(changes, f"task {self.name}: with_overrides()", {"name": "short_name"})))
 
     def _copied(self, call_options: Options, others: Mapping[str, Any]) -> TaskTemplate[P, R, F]:
         made = object.__new__(type(self))
@@ -294,7 +298,7 @@ class TaskTemplate(Generic[P, R, F]):
         place = place_of(self.function) if self.function is not None else None
         if place is not None and registry.find(self.function.__module__, self.name) is self.original:
             return load_task, (place[0], self.name, self.call_options)
-        return _blank, (type(self),), self.__getstate__()
+        return object.__new__, (type(self),), self.__getstate__()
 
     def __getstate__(self) -> dict[str, Any]:
         transient = ("interface", "original", "parent_env", "plans", "_ref", *_SHARED)
@@ -382,10 +386,6 @@ def load_task(module: str, name: str, call_options: Options = NOTHING_SAID) -> T
         known = ", ".join(each.name for each in registry.tasks(module)) or "none"
         raise LookupError(f"module {module!r} defines no task {name!r}; it defines: {known}")
     return task if call_options == NOTHING_SAID else task._copied(call_options, {})
-
-
-def _blank(cls: type[Any]) -> Any:
-    return object.__new__(cls)
 
 
 def _annotations(function: Any, task: str) -> dict[str, Any]:
