@@ -107,7 +107,7 @@ async def get(from_path: str, to_path: str | os.PathLike[str] | None = None, rec
     return await to_thread(copy, from_path, target, recursive=recursive)
 
 
-async def put(from_path: str, to_path: str | None = None, recursive: bool = False, batch_size: int | None = None, **_: Any) -> str:  # noqa: ARG001 - a limit that only uploads need
+async def put(from_path: str, to_path: str | None = None, recursive: bool = False, batch_size: int | None = None, **_: Any) -> str:
     """Copy from this machine.
 
     :param to_path: where to; a place among the run's data by default
@@ -169,12 +169,12 @@ def get_random_local_directory() -> Path:
     return folder
 
 
-def get_configured_fsspec_kwargs(protocol: str | None = None, anonymous: bool = False) -> dict[str, Any]:  # noqa: ARG001 - flyte's names
+def get_configured_fsspec_kwargs(protocol: str | None = None, anonymous: bool = False) -> dict[str, Any]:
     """:return: nothing: localflyte leaves the settings of fsspec as they are"""
     return {}
 
 
-def get_underlying_filesystem(protocol: str | None = None, anonymous: bool = False, path: str | None = None, **_: Any) -> Any:  # noqa: ARG001 - flyte's names
+def get_underlying_filesystem(protocol: str | None = None, anonymous: bool = False, path: str | None = None, **_: Any) -> Any:
     """Find the fsspec filesystem of a protocol or path.
 
     :raises RuntimeError: if fsspec, or what it needs for the protocol, is not installed

@@ -13,6 +13,7 @@ from typing import TypeVar
 from localflyte.io.file import File
 from localflyte.io.location import base_name
 from localflyte.io.location import is_remote
+from localflyte.io.location import is_short_lived
 from localflyte.io.location import join
 from localflyte.io.location import local_path as without_scheme
 from localflyte.io.location import new_location
@@ -79,13 +80,15 @@ class Dir(Stored[T]):
     def from_local_sync(
         cls, local_path: str | os.PathLike[str], remote_destination: str | None = None, dir_cache_key: str | None = None
     ) -> Self:
-        """Pass on a local folder, from where it is unless a destination is given.
+        """Pass on a local folder: from where it is, unless a destination is given, or a task made it among temporary files.
 
         :raises ValueError: if there is no such folder
         """
         origin = os.path.abspath(without_scheme(local_path))
         if not os.path.isdir(origin):
             raise ValueError(f"{'This is a file, not a folder' if os.path.exists(origin) else 'Folder not found'}: {origin}")
+        if remote_destination is None and is_short_lived(origin):
+            remote_destination = new_location(base_name(origin))
         place = origin if remote_destination is None else stable_path(copy(origin, remote_destination, recursive=True))
         return cls(place, name=base_name(origin), hash=dir_cache_key)
 

@@ -16,6 +16,7 @@ from localflyte.io.hashing import hash_of_file
 from localflyte.io.hashing import split_hash_method
 from localflyte.io.location import base_name
 from localflyte.io.location import is_remote
+from localflyte.io.location import is_short_lived
 from localflyte.io.location import local_path
 from localflyte.io.location import named_location
 from localflyte.io.location import new_location
@@ -69,7 +70,7 @@ class File(Stored[T]):
     def from_local_sync(
         cls, local_path: str | os.PathLike[str], remote_destination: str | None = None, hash_method: HashMethod | str | None = None
     ) -> Self:
-        """Pass on a local file, from where it is unless a destination is given.
+        """Pass on a local file: from where it is, unless a destination is given, or a task made it among temporary files.
 
         :raises ValueError: if there is no such file
         """
@@ -77,6 +78,8 @@ class File(Stored[T]):
         key, method = split_hash_method(hash_method)
         if method is not None:
             key = hash_of_file(origin, method)
+        if remote_destination is None and is_short_lived(origin):
+            remote_destination = new_location(base_name(origin))
         place = origin if remote_destination is None else stable_path(copy(origin, remote_destination))
         return cls(place, name=base_name(origin), hash=key, hash_method=method)
 

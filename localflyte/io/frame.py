@@ -110,6 +110,10 @@ class DataFrame(ByReference):
         """Load the whole table; see `all_sync`."""
         return self.all_sync()
 
+    def flyte_convert(self, kind: type[Any]) -> Any:
+        """Load the table as the kind of frame that a parameter declares."""
+        return DataFrame.all_sync(self.open(kind))
+
     async def iter(self) -> Any:
         """Not there yet.
 

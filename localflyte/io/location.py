@@ -5,7 +5,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
-__all__ = ("base_name", "is_remote", "join", "local_path", "named_location", "new_location", "remote_filesystem", "stable_path")
+__all__ = (
+    "base_name",
+    "is_remote",
+    "is_short_lived",
+    "join",
+    "local_path",
+    "named_location",
+    "new_location",
+    "remote_filesystem",
+    "stable_path",
+)
 
 _FILE_SCHEME = "file://"
 
@@ -58,6 +68,21 @@ def new_location(name: str | None = None) -> str:
     parent = folder if name else root
     os.makedirs(parent, exist_ok=True)
     return os.path.abspath(join(folder, name) if name else folder)
+
+
+def is_short_lived(path: str) -> bool:
+    """Whether a running task should copy what it passes on: it lies among temporary files, and may be gone when the task is.
+
+    On a cluster `from_local` uploads, so programs return what they made in a temporary folder that is deleted right after.
+    """
+    from localflyte.api.context import current
+
+    context = current()
+    if context is None or not context.raw_data_path.path or is_remote(context.raw_data_path.path):
+        return False
+    kept = os.path.abspath(local_path(context.raw_data_path.path)) + os.sep
+    folders = {os.environ.get("TMPDIR") or "/tmp", "/tmp", "/var/tmp"}  # noqa: S108 - looked at, not written to
+    return not path.startswith(kept) and any(path.startswith(os.path.abspath(folder) + os.sep) for folder in folders)
 
 
 def named_location(name: str) -> str:

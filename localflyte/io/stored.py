@@ -46,7 +46,7 @@ class ByReference:
         needed = cls._parts[0]
         place = value.get(needed)
         if not isinstance(place, str):
-            raise ValueError(f"a {cls.flyte_reference} needs its {needed}, as in {{{needed!r}: '...'}}")  # noqa: TRY004 - data, not a call
+            raise ValueError(f"a {cls.flyte_reference} needs its {needed}, as in {{{needed!r}: '...'}}")
         return cls(**{part: value[part] for part in cls._parts if value.get(part) is not None})
 
     def _fields(self) -> dict[str, Any]:

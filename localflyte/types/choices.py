@@ -11,10 +11,11 @@ from typing import get_origin
 
 from localflyte.types.base import Codec
 from localflyte.types.base import Compile
-from localflyte.types.base import identity
 from localflyte.types.refusal import mismatch
 
 __all__ = ("build",)
+
+_PLAIN = (str, int, bool, bytes, type(None))
 
 
 def build(annotation: Any, compile_type: Compile) -> Codec | None:
@@ -23,7 +24,9 @@ def build(annotation: Any, compile_type: Compile) -> Codec | None:
     :return: the codec, or ``None`` if the annotation is neither
     """
     if get_origin(annotation) is Literal:
-        return _literal(get_args(annotation))
+        options = get_args(annotation)
+        # Flyte checks no Literal with members of an Enum in it, and programs count on that
+        return _literal(options) if all(type(option) in _PLAIN for option in options) else None
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return _enum(annotation, by_value=compile_type.loose)
     return None
@@ -58,38 +61,22 @@ def _enum(kind: type[Enum], *, by_value: bool) -> Codec:
 
 
 def _literal(options: tuple[Any, ...]) -> Codec:
-    places = {(type(option), option): place for place, option in enumerate(options)}
-    name = f"Literal[{', '.join(_show(option) for option in options)}]"
-    simple = all(type(option) in (str, int, bool, bytes, type(None)) for option in options)
-
-    def find(value: Any) -> int:
-        try:
-            place = places.get((type(value), value))
-            if place is None and isinstance(value, str):
-                place = places.get((str, str.__str__(value)))
-        except TypeError:  # unhashable
-            place = None
-        if place is None:
-            raise mismatch(f"one of {', '.join(repr(option) for option in options)}", value)
-        return place
+    known = {(type(option), option): option for option in options}
+    expected = f"one of {', '.join(map(repr, options))}"
 
     def encode(value: Any) -> Any:
-        return options[find(value)]
-
-    def decode(wire: int) -> Any:
-        return options[wire]
+        key = (str, str.__str__(value)) if isinstance(value, str) else (type(value), value)
+        try:
+            return known[key]
+        except (KeyError, TypeError):  # TypeError: unhashable
+            raise mismatch(expected, value) from None
 
     return Codec(
-        name,
-        encode if simple else find,
-        identity if simple else decode,
-        # Literal["a", "b"] and Literal["b", "a"] are one type; members of an Enum travel by place, so their order counts
-        line=f"Literal[{', '.join(sorted(map(_show, options)) if simple else map(_show, options))}]",
+        f"Literal[{', '.join(map(repr, options))}]",
+        encode,
+        # Literal["a", "b"] and Literal["b", "a"] are one type
+        line=f"Literal[{', '.join(sorted(map(repr, options)))}]",
         kinds={type(option) for option in options},
         keyable=True,
         nullable=None in options,
     )
-
-
-def _show(option: Any) -> str:
-    return f"{type(option).__name__}.{option.name}" if isinstance(option, Enum) else repr(option)

@@ -161,9 +161,15 @@ def _free(annotation: Any) -> Codec:
             raise mismatch(name, value)
         return encode_free(value)
 
+    def encode_class(value: Any) -> Any:
+        if hasattr(type(value), "flyte_convert") and not isinstance(value, annotation):
+            # flyte.io.DataFrame, where a pandas.DataFrame is declared
+            value = value.flyte_convert(annotation)
+        return encode_free(value)
+
     return Codec(
         name,
-        encode_bare if bare else encode_free,
+        encode_bare if bare else encode_class if kinds else encode_free,
         decode_free,
         line=f"any:{readable(get_origin(annotation) or annotation)}",
         kinds=kinds,

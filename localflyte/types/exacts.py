@@ -13,7 +13,7 @@ from localflyte.types.refusal import mismatch
 __all__ = ("build",)
 
 
-def build(annotation: Any, compile_type: Compile) -> Codec | None:  # noqa: ARG001 - one signature for all builders
+def build(annotation: Any, compile_type: Compile) -> Codec | None:
     """Make the codec of Decimal, UUID, Path and its relatives, or complex.
 
     :return: the codec, or ``None`` if the annotation is no such type

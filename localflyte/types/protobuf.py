@@ -1,6 +1,6 @@
 """What flyte's own type system does on protobuf: importable here, so that programs load; clear where it is really used."""
 
-# ruff: noqa: ARG001, ARG003 - parameters are flyte's, and callers name them
+# ruff: noqa: ARG003 - parameters are flyte's, and callers name them
 
 from __future__ import annotations
 

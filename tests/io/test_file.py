@@ -6,6 +6,7 @@ import dataclasses
 import gzip
 import hashlib
 import os
+import shutil
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pytest
 
 from localflyte.api.context import activate
 from localflyte.api.context import enter
+from localflyte.io import Dir
 from localflyte.io import File
 from localflyte.io import HashFunction
 from localflyte.types.codec import codec_for
@@ -245,3 +247,18 @@ def test_a_reference_that_did_not_come_is_an_error() -> None:
     packed = pack(codec_for(File), File("/a"))
     with pytest.raises(ValueError, match="points to reference 0"):
         unpack(codec_for(File), packed._replace(refs=()))
+
+
+def test_a_task_keeps_what_it_made_among_temporary_files(task: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = task / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    (folder / "a.txt").write_text("x")
+    (folder / "d").mkdir()
+    (folder / "d" / "b.txt").write_text("y")
+    file, there = File.from_local_sync(folder / "a.txt"), Dir.from_local_sync(folder / "d")
+    shutil.rmtree(folder)
+    assert Path(file.path).read_text() == "x"
+    assert [Path(inner.path).read_text() for inner in there.walk_sync()] == ["y"]
+    assert (file.name, there.name) == ("a.txt", "d")
+    assert File.from_local_sync(file.path).path == file.path

@@ -106,3 +106,8 @@ def test_what_is_not_there_yet_says_so(use: Any, pandas: type[Frame]) -> None:
 def test_handlers_of_ones_own_need_a_cluster(use: Any) -> None:
     with pytest.raises(NotImplementedError, match="protobuf"):
         use()
+
+
+def test_a_table_fits_where_its_kind_of_frame_is_declared(pandas: type[Frame]) -> None:
+    codec = codec_for(Frame)
+    assert unpack(codec, pack(codec, DataFrame.from_df(Frame("x")))).text == "x"

@@ -18,7 +18,13 @@ from localflyte.types.interface import Interface
 def f(a: dict[str, int], b: set[str], c: Any, d: Optional[int], e: frozenset[tuple[int, str]]) -> tuple[set[str], int]: ...
 
 interface = Interface.from_function(f, task="e.f")
-values = {"a": {"x": 1, "y": 2}, "b": {"p", "q", "r"}, "c": {"s": {"u", "v", "w"}, "t": ({"z"},)}, "d": None, "e": frozenset({(1, "a"), (2, "b")})}
+values = {
+    "a": {"x": 1, "y": 2},
+    "b": {"p", "q", "r"},
+    "c": {"s": {"u", "v", "w"}, "t": ({"z"},)},
+    "d": None,
+    "e": frozenset({(1, "a"), (2, "b")}),
+}
 print(interface.digest_line)
 for name, packed in interface.encode_inputs(values, task="e.f", canonical=True).items():
     print(name, (packed.canonical or packed.data).hex())
