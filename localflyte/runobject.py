@@ -121,7 +121,7 @@ class Run:
         return iter(log_lines(self.folder, action, attempt))
 
     @dual
-    async def show_logs(self, attempt: int | None = None, max_lines: int = 100, show_ts: bool = False, raw: bool = False, filter_system: bool = False) -> None:
+    async def show_logs(self, attempt: int | None = None, max_lines: int = 100, **_shown_by_a_server: Any) -> None:
         """Print the last lines that the root task printed."""
         for line in list(self.get_logs(attempt=attempt))[-max_lines:]:
             print(line)  # noqa: T201 - that is what it is for

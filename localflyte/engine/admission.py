@@ -1,4 +1,7 @@
-"""Admission: the ledger of what this machine has, and the leases on it. First come, first served: a large request is never overtaken for ever."""
+"""Admission: the ledger of what this machine has, and the leases on it.
+
+First come, first served, so that a large request is never overtaken for ever.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,8 @@ class Lease:
 
     def resume(self) -> None:
         """Take the share back at once, even if that overdraws the ledger: a parent that had to wait for its own
-        cores could wait for a child that waits for them. The debt is paid before anything new is admitted."""
+        cores could wait for a child that waits for them. The debt is paid before anything new is admitted.
+        """
         if not self._held and not self._released:
             self._held = True
             self._ledger._take(self.cpu)

@@ -4,39 +4,35 @@ from __future__ import annotations
 
 import signal
 import time
-from typing import TYPE_CHECKING
 from typing import Any
 
 import anyio
 
+from localflyte.engine.admission import Lease
+from localflyte.engine.admission import Leases
+from localflyte.engine.call import Call
+from localflyte.engine.host import Host
 from localflyte.engine.verdict import judge
 from localflyte.errors import ProtocolError
 from localflyte.launch.child import Child
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.outcome import Outcome
+from localflyte.spec.plan import Plan
 from localflyte.wire.messages import inputs_from_wire
 from localflyte.wire.messages import plan_from_wire
-
-if TYPE_CHECKING:
-    from localflyte.engine.admission import Lease
-    from localflyte.engine.admission import Leases
-    from localflyte.engine.call import Call
-    from localflyte.engine.engine import Engine
-    from localflyte.spec.plan import Plan
 
 __all__ = ("Attempt",)
 
 
 class Attempt:
-    def __init__(self, engine: Engine, call: Call, number: int, lease: Lease | Leases) -> None:
+    def __init__(self, host: Host, call: Call, number: int, lease: Lease | Leases) -> None:
         self.call = call
         self.number = number
-        self._engine = engine
+        self._host = host
         self._lease = lease
         self._plans: dict[int, Plan] = {}
         self._calls: dict[int, anyio.CancelScope] = {}
-        self._idle = anyio.Event()
-        self._idle.set()
+        self._idle: anyio.Event | None = None
 
     async def run(self, child: Child) -> Outcome:
         """Give the child its request and wait for its end, or for ours.
@@ -50,7 +46,7 @@ class Attempt:
         child.begin(self, self._request())
         try:
             await child.settled.wait()
-            outcome = judge(child, self.call.task)
+            outcome = judge(child, self.call.task, self.number + 1)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._stop(child)
@@ -71,16 +67,16 @@ class Attempt:
                 self._plans[number] = plan_from_wire(row)
             case ["call", int(number), int(plan), inputs, str(group), dict(context)]:
                 invocation = self._invocation(plan, inputs, group, context)
-                self._begin(child, number, self._engine.nested(self.call, invocation))
+                self._begin(child, number, self._host.nested(self.call, invocation))
             case ["run", int(number), int(plan), inputs, str(group), dict(context), dict(options)]:
                 invocation = self._invocation(plan, inputs, group, context)
-                self._begin(child, number, self._engine.spawned(self.call, invocation, options))
+                self._begin(child, number, self._host.spawned(self.call, invocation, options))
             case ["cancel", int(number)]:
                 scope = self._calls.get(number)
                 if scope is not None:
                     scope.cancel()
             case ["tell", str(kind), dict(data)]:
-                self._engine.told(self.call, kind, data)
+                self._host.told(self.call, kind, data)
             case _:
                 raise ProtocolError(f"unknown message {message[0]!r}")
 
@@ -101,7 +97,6 @@ class Attempt:
             raise ProtocolError(f"call {number} was made twice")
         if not self._calls:
             self._lease.pause()  # while it waits for others, others may have its cores
-            self._idle = anyio.Event()
         self._calls[number] = anyio.CancelScope()
         self.call.run.tasks.start_soon(self._serve, child, number, work, name=number)
 
@@ -115,7 +110,8 @@ class Attempt:
         finally:
             del self._calls[number]
             if not self._calls:
-                self._idle.set()
+                if self._idle is not None:
+                    self._idle.set()
                 if child.reply is None and child.exit is None:
                     self._lease.resume()
         if answer is not None:
@@ -125,7 +121,9 @@ class Attempt:
         """A task that ended no longer wants what it called for and did not wait for."""
         for scope in tuple(self._calls.values()):
             scope.cancel()
-        await self._idle.wait()
+        while self._calls:
+            self._idle = anyio.Event()
+            await self._idle.wait()
 
     # -- the end ------------------------------------------------------------------------------------------------
 
@@ -134,20 +132,20 @@ class Attempt:
         for scope in tuple(self._calls.values()):
             scope.cancel()
         child.signal(signal.SIGTERM)
-        with anyio.move_on_after(self._engine.settings.grace_seconds):
-            await child.gone.wait()
+        with anyio.move_on_after(self._host.settings.grace_seconds):
+            await child.wait_gone()
         if child.exit is None:
             child.signal(signal.SIGKILL)
-            with anyio.move_on_after(self._engine.settings.grace_seconds):
-                await child.gone.wait()
-        await self._idle.wait()
+            with anyio.move_on_after(self._host.settings.grace_seconds):
+                await child.wait_gone()
+        await self._end_calls()
 
     def _request(self) -> dict[str, Any]:
         call, run = self.call, self.call.run
         plan, request = call.invocation.plan, run.request
         folder = request.raw_data_path or f"{run.folder}/data"
         return {
-            "task": self._engine.task_row(plan),
+            "task": self._host.task_row(plan),
             "inputs": call.invocation.inputs,
             "env": {"FLYTE_ATTEMPT_NUMBER": str(self.number), "RUN_NAME": run.name, "ACTION_NAME": call.action, **run.env},
             "run": run.name,

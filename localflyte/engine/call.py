@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from localflyte.engine.runstate import RunState
 from localflyte.spec.invocation import Invocation
-
-if TYPE_CHECKING:
-    from localflyte.engine.runstate import RunState
 
 __all__ = ("Call",)
 

@@ -161,7 +161,7 @@ class Engine:
     def _call(self, run: RunState, parent: Call | None, invocation: Invocation) -> Call:
         digest = _digest(invocation.inputs)
         depth = 1 if parent is None else parent.depth + 1
-        return Call(run, invocation, run.name_action(parent, invocation, digest), parent, depth, digest)
+        return Call(run, invocation, run.name_action(parent.action if parent else None, invocation, digest), parent, depth, digest)
 
     def _create_folder(self, request: RunRequest) -> tuple[str, str]:
         home = request.home or str(self.settings.home)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import anyio
 
 from localflyte.engine.attempt import Attempt
+from localflyte.engine.call import Call
+from localflyte.engine.host import Host
 from localflyte.engine.verdict import failure
 from localflyte.spec.inline import breach
 from localflyte.spec.outcome import ErrorInfo
@@ -16,14 +16,10 @@ from localflyte.spec.outcome import Outcome
 from localflyte.spec.outcome import Status
 from localflyte.spec.plan import TimeoutTerms
 
-if TYPE_CHECKING:
-    from localflyte.engine.call import Call
-    from localflyte.engine.engine import Engine
-
 __all__ = ("perform",)
 
 
-async def perform(engine: Engine, call: Call) -> Outcome:
+async def perform(host: Host, call: Call) -> Outcome:
     """Carry one call from its acceptance to its one outcome."""
     run, plan = call.run, call.invocation.plan
     began = time.monotonic()
@@ -36,11 +32,10 @@ async def perform(engine: Engine, call: Call) -> Outcome:
         group=call.invocation.group,
     )
     try:
-        outcome = await _outcome(engine, call)
+        outcome = await _outcome(host, call)
     except BaseException:
         run.emit("action.finished", call.action, status="aborted", cached=False, attempts=0, seconds=time.monotonic() - began)
         raise
-    outcome = replace(outcome, seconds=time.monotonic() - began)
     error = outcome.error._asdict() if outcome.error else None
     run.emit(
         "action.finished",
@@ -48,27 +43,27 @@ async def perform(engine: Engine, call: Call) -> Outcome:
         status=outcome.status.value,
         cached=outcome.cached,
         attempts=outcome.attempts,
-        seconds=outcome.seconds,
+        seconds=time.monotonic() - began,
         error=error,
     )
     return outcome
 
 
-async def _outcome(engine: Engine, call: Call) -> Outcome:
-    refused = _refusal(engine, call)
+async def _outcome(host: Host, call: Call) -> Outcome:
+    refused = _refusal(host, call)
     if refused is not None:
         return failure(refused)
     _say_what_is_only_recorded(call)
-    memo = engine.memo
+    memo = host.memo
     key = await memo.key(call.run, call.invocation) if call.invocation.plan.cache.behavior != "disable" else None
     if key is None:
-        return await _attempts(engine, call)
-    async with memo.turn(key):  # with serialize: identical work waits for the one that does it
+        return await _attempts(host, call)
+    async with memo.turn(key, call):  # with serialize: identical work waits for the one that does it
         outputs = await memo.lookup(call.run, key, call.action)
         if outputs is not None:
             call.run.emit("action.hit", call.action, key=key.digest)
             return Outcome(status=Status.SUCCEEDED, outputs=outputs, cached=True, attempts=0)
-        outcome = await _attempts(engine, call)
+        outcome = await _attempts(host, call)
         if outcome.status is Status.SUCCEEDED:
             with anyio.CancelScope(shield=True):
                 outputs = await memo.commit(call.run, key, outcome.outputs, call.action)
@@ -77,19 +72,18 @@ async def _outcome(engine: Engine, call: Call) -> Outcome:
         return outcome
 
 
-async def _attempts(engine: Engine, call: Call) -> Outcome:
+async def _attempts(host: Host, call: Call) -> Outcome:
     """Run attempts until one succeeds, a failure is final, or the retries are used up."""
     terms = call.invocation.plan.retries
     number = 0
     while True:
-        lease = await engine.admit(call)
+        lease = await host.admit(call)
         try:
-            child = await engine.take_child(call)
+            child = await host.take_child(call)
         except BaseException:
             lease.release()
             raise
-        outcome = await Attempt(engine, call, number, lease).run(child)
-        outcome = replace(outcome, attempts=number + 1)
+        outcome = await Attempt(host, call, number, lease).run(child)
         error = outcome.error
         if error is None or not error.recoverable or number >= terms.count:
             return outcome
@@ -100,12 +94,12 @@ async def _attempts(engine: Engine, call: Call) -> Outcome:
         number += 1
 
 
-def _refusal(engine: Engine, call: Call) -> ErrorInfo | None:
+def _refusal(host: Host, call: Call) -> ErrorInfo | None:
     """:return: why the call must not even begin, or ``None``"""
     plan = call.invocation.plan
-    if call.depth > engine.settings.max_depth:
+    if call.depth > host.settings.max_depth:
         message = (
-            f"Task {call.task} is called {call.depth} levels deep, over the limit of {engine.settings.max_depth}. If this is no endless "
+            f"Task {call.task} is called {call.depth} levels deep, over the limit of {host.settings.max_depth}. If this is no endless "
             f"recursion, raise max_depth: LOCALFLYTE_MAX_DEPTH or [tool.localflyte] max_depth."
         )
         return ErrorInfo("user", "DepthLimitError", message, "system", "", False)

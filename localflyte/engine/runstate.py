@@ -18,8 +18,6 @@ from localflyte.spec.run import RunRequest
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from localflyte.engine.call import Call
-
 __all__ = ("RunState", "Sink")
 
 Sink = Callable[[Event], None]
@@ -90,14 +88,18 @@ class RunState:
                 except Exception as error:  # noqa: BLE001
                     self._set_aside(sink, error)
 
-    def name_action(self, parent: Call | None, invocation: Invocation, digest: str) -> str:
-        """:return: the name of a call, the same whatever order things happen in"""
+    def name_action(self, parent: str | None, invocation: Invocation, digest: str) -> str:
+        """Name a call so that it has the same name whatever order things happen in.
+
+        :param parent: the name of the action that makes it
+        :param digest: of the inputs
+        """
         if parent is None:
             return ROOT_ACTION
         task = invocation.plan.task.name
-        key = (parent.action, task, digest, invocation.group)
+        key = (parent, task, digest, invocation.group)
         seq = self._seq[key] = self._seq.get(key, 0) + 1
-        return action_name(parent.action, task, digest, seq, invocation.group)
+        return action_name(parent, task, digest, seq, invocation.group)
 
     def _set_aside(self, sink: Sink, error: Exception) -> None:
         self._sinks.remove(sink)

@@ -78,7 +78,7 @@ def current_engine(settings: Callable[[], Settings], sinks_for: SinksFor) -> Eng
 
 def close_engine() -> None:
     """End this process's engine, if it has one, and every process of it. The next run starts another."""
-    global _engine  # noqa: PLW0603 - see current_engine
+    global _engine
     with _lock:
         engine, _engine = _engine, None
         if engine is not None and _engine_pid == os.getpid():

@@ -24,26 +24,29 @@ _SIGNALS = {
 }
 
 
-def judge(child: Child, task: str) -> Outcome:
-    """:return: the outcome of an attempt whose child has settled"""
+def judge(child: Child, task: str, attempts: int) -> Outcome:
+    """:return: the outcome of an attempt whose child has settled, after so many attempts"""
     try:
         if child.broken:
             raise ProtocolError(child.broken)
         if child.reply is not None:
             if child.reply.ok:
-                return Outcome(status=Status.SUCCEEDED, outputs=outputs_from_wire(child.reply.payload))
-            return failure(error_from_wire(child.reply.payload))
+                return Outcome(status=Status.SUCCEEDED, outputs=outputs_from_wire(child.reply.payload), attempts=attempts)
+            return failure(error_from_wire(child.reply.payload), attempts)
     except ProtocolError as error:
-        message = f"The worker of task {task} sent what is no message of localflyte's: {error}. Does the task write to descriptors it did not open?"
-        return failure(ErrorInfo("system", "ProtocolError", message, "system"))
+        message = (
+            f"The worker of task {task} sent what is no message of localflyte's: {error}. "
+            f"Does the task write to descriptors it did not open?"
+        )
+        return failure(ErrorInfo("system", "ProtocolError", message, "system"), attempts)
     assert child.exit is not None
-    return failure(_without_reply(child.exit, task))
+    return failure(_without_reply(child.exit, task), attempts)
 
 
-def failure(error: ErrorInfo) -> Outcome:
+def failure(error: ErrorInfo, attempts: int = 0) -> Outcome:
     """:return: the outcome that carries the error"""
     status = {"TaskTimeoutError": Status.TIMED_OUT, "ActionAbortedError": Status.ABORTED}.get(error.platform, Status.FAILED)
-    return Outcome(status=status, error=error)
+    return Outcome(status=status, error=error, attempts=attempts)
 
 
 def _without_reply(end: Exit, task: str) -> ErrorInfo:

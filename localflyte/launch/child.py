@@ -71,16 +71,14 @@ class Child:
         self.broken = ""
         #: set when the caller can judge: a reply is here, or the process is gone
         self.settled = anyio.Event()
-        #: set when the process is gone and everything it sent was read
-        self.gone = anyio.Event()
         self._hub = hub
         self._talk: Talk | None = None
         self._when_gone: list[Callable[[], None]] = []
         self._on_done = on_done
         self._streams = {"stdout": out, "stderr": err}
-        self._channel = Channel(
-            hub, socket.socket(fileno=link), self._on_message, self._on_close, max_frame_bytes=max_frame_bytes
-        )
+        # Family and type are told, or four system calls would find them out.
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, link)
+        self._channel = Channel(hub, sock, self._on_message, self._on_close, max_frame_bytes=max_frame_bytes)
         for name, fd in self._streams.items():
             os.set_blocking(fd, False)
             hub.watch(fd, lambda name=name: self._read(name))  # type: ignore[misc]
@@ -100,7 +98,6 @@ class Child:
         self.exit = exit
         self._close()
         self.settled.set()
-        self.gone.set()
         self._on_done(self)
         for callback in self._when_gone:
             callback()
@@ -111,6 +108,12 @@ class Child:
             self._when_gone.append(callback)
         else:
             callback()
+
+    async def wait_gone(self) -> None:
+        """Wait until the process is gone and everything it sent was read."""
+        gone = anyio.Event()
+        self.when_gone(gone.set)
+        await gone.wait()
 
     def discard(self) -> None:
         """Let an unused child go: closing its link ends it."""

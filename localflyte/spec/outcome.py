@@ -46,4 +46,3 @@ class Outcome:
     error: ErrorInfo | None = None
     cached: bool = False
     attempts: int = 1
-    seconds: float = 0.0

@@ -1,7 +1,7 @@
-"""Fork server: a single-threaded interpreter that has the user's code loaded and forks one child per attempt.
+r"""Fork server: a single-threaded interpreter that has the user's code loaded and forks one child per attempt.
 
     engine ---- control socket ----> fork server ---- fork ----> child (idle) ... request ... reply, exit
-       \\_____________________ link socket, stdout and stderr pipes ______________________/
+       \_____________________ link socket, stdout and stderr pipes ______________________/
 
 It never runs a task and never reads a value. It is the parent, so it alone may signal its children: a process that it
 has not reaped yet keeps its number, so a signal can never reach a stranger. When the engine's end of the control
@@ -141,8 +141,8 @@ class ForkServer:
             die_with_parent(server)
             self._become_child(theirs, out_write, err_write, (ours, out_read, err_read))
         self._children.add(pid)
-        fds = [ours.fileno(), out_read, err_read]
-        self._control.sendmsg([pack_frame(("child", pid))], [(SOL_SOCKET, SCM_RIGHTS, b"".join(fd.to_bytes(4, sys.byteorder) for fd in fds))])
+        fds = b"".join([fd.to_bytes(4, sys.byteorder) for fd in (ours.fileno(), out_read, err_read)])
+        self._control.sendmsg([pack_frame(("child", pid))], [(SOL_SOCKET, SCM_RIGHTS, fds)])
         for fd in (out_read, out_write, err_read, err_write):
             os.close(fd)
         ours.close()

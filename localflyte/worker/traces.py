@@ -33,5 +33,3 @@ def _strip(trace: Any, depth: int) -> None:
         stack[:] = kept
     for related in (trace.__cause__, trace.__context__, *(getattr(trace, "exceptions", None) or ())):
         _strip(related, depth + 1)
-
-

@@ -8,11 +8,11 @@ from typing import Any
 
 import psutil
 import pytest
+from programs import misbehaving
+from programs.misbehaving import env
 
 import localflyte as flyte
 from localflyte import errors
-from programs import misbehaving
-from programs.misbehaving import env
 
 
 def run(task: Any, **inputs: Any) -> Any:

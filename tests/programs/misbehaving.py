@@ -101,7 +101,8 @@ def changes_everything() -> int:
 def sees() -> dict[str, str]:
     mask = os.umask(0o22)
     handler = str(signal.getsignal(signal.SIGTERM))
-    return {"cwd": os.getcwd(), "env": os.environ.get("LEFT_BEHIND", ""), "umask": oct(mask), "sigterm": handler, "state": str(len(MODULE_STATE))}
+    left = os.environ.get("LEFT_BEHIND", "")
+    return {"cwd": os.getcwd(), "env": left, "umask": oct(mask), "sigterm": handler, "state": str(len(MODULE_STATE))}
 
 
 @env.task

@@ -1,0 +1,46 @@
+"""Host: what a call needs of the engine that carries it. The engine is one; so that its parts do not know it, this stands between."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from collections.abc import Mapping
+from typing import Any
+from typing import Protocol
+
+from localflyte.engine.admission import Lease
+from localflyte.engine.admission import Leases
+from localflyte.engine.call import Call
+from localflyte.launch.child import Child
+from localflyte.settings import Settings
+from localflyte.spec.invocation import Invocation
+from localflyte.spec.outcome import Outcome
+from localflyte.spec.plan import Plan
+from localflyte.store.memo import Memo
+
+__all__ = ("Answer", "Host")
+
+#: an outcome, and what else the caller is told with it
+Answer = tuple[Outcome, Mapping[str, Any]]
+
+
+class Host(Protocol):
+    settings: Settings
+    memo: Memo
+
+    async def admit(self, call: Call) -> Lease | Leases:
+        """Wait until the run and the machine have room for the call."""
+
+    async def take_child(self, call: Call) -> Child:
+        """:return: a process that has the call's code loaded and waits for its request"""
+
+    def task_row(self, plan: Plan) -> dict[str, Any]:
+        """:return: the plan's task reference as it goes into every request"""
+
+    def nested(self, parent: Call, invocation: Invocation) -> Coroutine[Any, Any, Answer]:
+        """Carry a call that a task made."""
+
+    def spawned(self, parent: Call, invocation: Invocation, options: Mapping[str, Any]) -> Coroutine[Any, Any, Answer]:
+        """Carry a run that a task started."""
+
+    def told(self, call: Call, kind: str, data: Mapping[str, Any]) -> None:
+        """Pass a one-way note of a task on."""
