@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ast
 import importlib
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import localflyte
 from localflyte._lazy import DOORS
+from tests.modules import loaded_by
 
 #: What `dir(flyte)` of flyte 2.12.1 offers in its `__all__`, and what CONTRACT lists beside it.
 FLYTE = """
@@ -38,12 +36,6 @@ HEAVY = {
     "pydantic",
     "logging",
 }
-
-
-def fresh(code: str) -> object:
-    """Run code in a new interpreter and return what it printed as JSON."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    return json.loads(done.stdout)
 
 
 def test_every_name_of_flyte_is_offered() -> None:
@@ -97,27 +89,21 @@ def test_version() -> None:
 
 
 def test_import_loads_nothing_heavy() -> None:
-    loaded = fresh("import localflyte, sys, json; print(json.dumps(sorted(sys.modules)))")
-    assert isinstance(loaded, list)
-    assert not HEAVY.intersection(loaded)
+    assert not HEAVY & loaded_by("import localflyte")
 
 
 def test_import_loads_no_room() -> None:
-    loaded = fresh("import localflyte, sys, json; print(json.dumps([m for m in sys.modules if m.startswith('localflyte')]))")
-    assert sorted(loaded) == ["localflyte", "localflyte._lazy", "localflyte._version"]
+    loaded = {name for name in loaded_by("import localflyte") if name.startswith("localflyte")}
+    assert loaded == {"localflyte", "localflyte._lazy", "localflyte._version"}
 
 
 def test_declaring_a_task_loads_nothing_of_the_engine() -> None:
     """What a module of tasks imports is what each worker pays for."""
     code = (
-        "import localflyte as flyte, sys, json\n"
+        "import localflyte as flyte\n"
         "env = flyte.TaskEnvironment(name='e', resources=flyte.Resources(cpu=1, memory='1Gi'), image=flyte.Image.from_debian_base())\n"
         "@env.task\n"
-        "async def task(number: int) -> str: return str(number)\n"
-        "print(json.dumps(sorted(sys.modules)))"
+        "async def task(number: int) -> str: return str(number)"
     )
-    loaded = fresh(code)
-    assert isinstance(loaded, list)
-    assert not (
-        HEAVY - {"msgpack"} | {"hashlib", "ssl", "random", "tempfile", "subprocess", "threading", "concurrent.futures"}
-    ).intersection(loaded)
+    too_heavy = {"hashlib", "ssl", "random", "tempfile", "subprocess", "threading", "concurrent.futures"}
+    assert not (HEAVY - {"msgpack"} | too_heavy) & loaded_by(code)

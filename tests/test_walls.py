@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import localflyte
+from tests.modules import loaded_by
 
 ROOT = Path(localflyte.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -138,17 +136,6 @@ class TestFile:
             return
         used = {target.partition(".")[0] for target in imports(TREES[name_of(file)])}
         assert not used & {"pickle", "cloudpickle", "_pickle", "dill", "marshal", "shelve"}
-
-
-def loaded_by(code: str) -> set[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys, json; print(json.dumps(sorted(sys.modules)))"],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    return set(json.loads(done.stdout))
 
 
 @pytest.mark.parametrize("modules", LOADED_IN_A_WORKER, ids=lambda modules: modules[-1])
