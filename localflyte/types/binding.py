@@ -13,12 +13,15 @@ from localflyte.types.signature import Parameter
 __all__ = ("bind",)
 
 
-def bind(inputs: Mapping[str, Parameter], args: Sequence[Any], kwargs: Mapping[str, Any], *, task: str) -> dict[str, Any]:
+def bind(
+    inputs: Mapping[str, Parameter], positional: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any], *, task: str
+) -> dict[str, Any]:
     """Match arguments with parameters, in the parameters' order, defaults filled in.
 
+    :param positional: the parameters that may be given by position
     :raises ValueError: if an argument is missing, unknown, given twice or too many
     """
-    given = _by_position(inputs, args, kwargs, task) if args else kwargs
+    given = _by_position(positional, args, kwargs, task) if args else kwargs
     values: dict[str, Any] = {}
     missing: list[str] = []
     for name, parameter in inputs.items():
@@ -33,15 +36,14 @@ def bind(inputs: Mapping[str, Parameter], args: Sequence[Any], kwargs: Mapping[s
     return values
 
 
-def _by_position(inputs: Mapping[str, Parameter], args: Sequence[Any], kwargs: Mapping[str, Any], task: str) -> dict[str, Any]:
-    names = [name for name, parameter in inputs.items() if parameter.positional]
+def _by_position(names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any], task: str) -> dict[str, Any]:
     if len(args) > len(names):
         raise ValueError(
             f"Too many positional arguments for task '{task}': it takes {len(names)} ({', '.join(names)}), {len(args)} were given"
         )
     given = dict(zip(names, args, strict=False))
-    twice = given.keys() & kwargs.keys()
-    if twice:
+    if not given.keys().isdisjoint(kwargs):
+        twice = given.keys() & kwargs.keys()
         raise ValueError(
             f"Inputs given twice to task '{task}', by position and by name: {', '.join(name for name in given if name in twice)}"
         )

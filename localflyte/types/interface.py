@@ -25,11 +25,12 @@ __all__ = ("REQUIRED", "Interface", "Output", "Parameter")
 class Interface:
     """What a task takes and gives."""
 
-    __slots__ = ("digest_line", "inputs", "outputs")
+    __slots__ = ("_positional", "digest_line", "inputs", "outputs")
 
     def __init__(self, inputs: Mapping[str, Parameter], outputs: Mapping[str, Output]) -> None:
         self.inputs = dict(inputs)
         self.outputs = dict(outputs)
+        self._positional = tuple(name for name, one in self.inputs.items() if one.positional)
         taken = ", ".join(f"{one.name}: {one.codec.line}" for one in self.inputs.values())
         given = ", ".join(f"{one.name}: {one.codec.line}" for one in self.outputs.values())
         self.digest_line = f"({taken}) -> ({given})"
@@ -51,7 +52,7 @@ class Interface:
 
         :raises ValueError: if an argument is missing, unknown, given twice or too many
         """
-        return bind(self.inputs, args, kwargs, task=task)
+        return bind(self.inputs, self._positional, args, kwargs, task=task)
 
     def encode_inputs(self, values: Mapping[str, Any], *, task: str, canonical: bool = False) -> dict[str, Packed]:
         """Check and pack the arguments of a call, each by itself.
@@ -102,14 +103,12 @@ class Interface:
         :raises RuntimeDataValidationError: if a value does not have the declared type, or none was declared
         :raises AssertionError: if the number of values is not the number of outputs
         """
-        from localflyte.errors import RuntimeDataValidationError
-
         row = value if isinstance(value, tuple) else (value,)
         if not self.outputs:
             if value is None:
                 return ()
             reason = f"expected no outputs, got {describe(value)}; did you miss a return type annotation?"
-            raise RuntimeDataValidationError("o0", TypeTransformerFailedError(reason), task)
+            raise _output_error("o0", TypeTransformerFailedError(reason), task)
         if len(row) != len(self.outputs):
             raise AssertionError(_arity_message(value, row, self.outputs, task))
         packed: list[Packed] = []
@@ -117,7 +116,7 @@ class Interface:
             try:
                 packed.append(pack(output.codec, part, canonical))
             except TypeTransformerFailedError as error:
-                raise RuntimeDataValidationError(output.name, error, task) from error
+                raise _output_error(output.name, error, task) from error
             except ValueRefusedError as error:
                 raise ValueError(f"Output '{output.name}' of task '{task}' was refused: {error}") from error
             except ValueError as error:
@@ -151,6 +150,12 @@ def _input_message(error: Exception, name: str, task: str) -> str:
 
 def _input_error(error: TypeTransformerFailedError, name: str, task: str) -> TypeError:
     return TypeError(_input_message(error, name, task))
+
+
+def _output_error(name: str, error: TypeTransformerFailedError, task: str) -> Exception:
+    from localflyte.errors import RuntimeDataValidationError
+
+    return RuntimeDataValidationError(name, error, task)
 
 
 def _arity_message(value: Any, row: Sequence[Any], outputs: Mapping[str, Output], task: str) -> str:
