@@ -290,6 +290,8 @@ class TaskEnvironment(Environment):
         return decorate if _func is None else decorate(_func)
 
     def _make_task(self, func: Any, settings: dict[str, Any], task_resolver: Any) -> TaskTemplate[..., Any, Any]:
+        if isinstance(func, staticmethod):
+            func = func.__func__
         if not hasattr(func, "__name__"):
             raise TypeError(f"environment {self.name!r}: a task is made of a function, got {func!r}")
         name = f"{self.name}.{func.__name__}"

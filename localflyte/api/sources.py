@@ -8,7 +8,7 @@ import sys
 from functools import lru_cache
 from typing import Any
 
-__all__ = ("Sources", "file_of", "owner_of")
+__all__ = ("Sources", "file_of", "forget_sources", "owner_of")
 
 _STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
@@ -79,11 +79,16 @@ class _Index:
         self.by_name.setdefault(prefix + name, []).append(node)
 
 
-class Sources:
-    """Reads each file once."""
+_read: dict[str, tuple[object, _Index | None]] = {}
 
-    def __init__(self) -> None:
-        self._files: dict[str, _Index | None] = {}
+
+def forget_sources() -> None:
+    """Give back the memory of the files that were read; versions that were made stay known."""
+    _read.clear()
+
+
+class Sources:
+    """Reads each file once, and again when it was changed."""
 
     def of_function(self, function: Any) -> list[ast.AST]:
         """:return: the tree of a function; several when a line holds several lambdas; none when there is no source
@@ -112,10 +117,23 @@ class Sources:
         return None if index is None else index.tree
 
     def _index(self, file: str, namespace: dict[str, Any] | None) -> _Index | None:
-        if file not in self._files:
+        stamp = _stamp(file)
+        known = _read.get(file)
+        if known is None or known[0] != stamp:
             import linecache
 
             linecache.checkcache(file)
             text = "".join(linecache.getlines(file, namespace)) if not file.endswith((".so", ".pyd", ".pyc")) else ""
-            self._files[file] = _Index(ast.parse(text)) if text else None
-        return self._files[file]
+            if stamp is None:
+                stamp = text
+            known = _read[file] = (stamp, _Index(ast.parse(text)) if text else None)
+        return known[1]
+
+
+def _stamp(file: str) -> object:
+    """What changes with a file; ``None`` for what is no file, as a notebook's cell."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

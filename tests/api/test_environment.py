@@ -281,6 +281,9 @@ class TestDecorator:
         with pytest.raises(error, match="task env.plain"):
             TaskEnvironment("env").task(**settings)(plain)
 
+    def test_a_static_method_is_its_function(self) -> None:
+        assert TaskEnvironment("env").task(staticmethod(plain)).func is plain
+
     def test_what_is_no_function_is_refused(self) -> None:
         with pytest.raises(TypeError, match="a task is made of a function"):
             TaskEnvironment("env").task(3)  # type: ignore[call-overload]
