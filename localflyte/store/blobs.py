@@ -1,14 +1,26 @@
-"""Blobs: content by its SHA-256, in our own folder; written beside and renamed, read-only, verified whenever it is read."""
+"""Blobs: content by its SHA-256, in our own folder; written beside and renamed, read-only, verified whenever it is read.
+
+Nothing is fsynced: after a loss of power a blob may be empty or missing, its digest says so, and that is a miss.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+import stat
 import uuid
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextlib import suppress
+from io import BufferedReader
+from typing import IO
 
-__all__ = ("Blobs", "CorruptBlobError", "copy_file", "hash_file")
+from localflyte.store.private import create_file
+from localflyte.store.private import make_folder
+
+__all__ = ("Blobs", "CorruptBlobError", "hash_file", "is_digest", "open_regular")
 
 CHUNK = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
@@ -27,7 +39,7 @@ class Blobs:
 
     def path(self, digest: str) -> str:
         """:raises CorruptBlobError: if the digest is not one"""
-        if not _DIGEST.match(digest):
+        if not is_digest(digest):
             raise CorruptBlobError(f"{digest!r} is not a digest")
         return os.path.join(self._root, digest[:2], digest)
 
@@ -38,63 +50,61 @@ class Blobs:
         """
         digest = hashlib.sha256(data).hexdigest()
         if not self._has(digest, len(data)):
-            temporary = self._temporary()
-            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            with self._draft() as (file, place):
                 file.write(data)
-                self._seal(file.fileno())
-            self._place(temporary, digest)
+                file.flush()
+                place(digest)
         return digest
 
-    def put_file(self, source: str) -> tuple[str, int]:
+    def put_file(self, source: str) -> str:
         """Store a file's content as it is copied, so that the digest is that of what was stored.
 
-        :return: digest and size
+        :return: the digest
+        :raises OSError: if it cannot be read, or is no regular file
         """
-        temporary = self._temporary()
-        digest, size = hashlib.sha256(), 0
-        try:
-            with (
-                open(source, "rb") as origin,
-                open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
-            ):
-                while chunk := origin.read(CHUNK):
-                    digest.update(chunk)
-                    file.write(chunk)
-                    size += len(chunk)
-                self._seal(file.fileno())
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
-        self._place(temporary, digest.hexdigest())
-        return digest.hexdigest(), size
+        digest = hashlib.sha256()
+        with open_regular(source) as origin, self._draft() as (file, place):
+            while chunk := origin.read(CHUNK):
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            place(digest.hexdigest())
+        return digest.hexdigest()
 
     def get(self, digest: str) -> bytes:
         """:raises CorruptBlobError: if the blob is missing or damaged"""
+        path = self.path(digest)
         try:
-            with open(self.path(digest), "rb") as file:
+            with open_regular(path) as file:
                 data = file.read()
         except OSError as error:
-            raise CorruptBlobError(f"blob {digest} cannot be read: {error.strerror}") from error
+            raise CorruptBlobError(f"blob {path} cannot be read: {error.strerror}") from error
         if hashlib.sha256(data).hexdigest() != digest:
-            self._set_aside(digest)
-            raise CorruptBlobError(f"blob {self.path(digest)} does not have the content its name says")
+            raise self._damaged(digest)
         return data
 
-    def give_out(self, digest: str, target: str) -> None:
-        """Copy a blob to `target`, by reflink where the filesystem can, and verify what was copied.
+    def give_out(self, digest: str, target: str, *, executable: bool = False) -> None:
+        """Copy a blob to a new file, by reflink where the filesystem can, and verify what was copied.
 
         :raises CorruptBlobError: if the blob is missing or damaged
+        :raises OSError: if the file cannot be written
         """
         path = self.path(digest)
         try:
-            copy_file(path, target)
-        except FileNotFoundError as error:
-            raise CorruptBlobError(f"blob {digest} is missing") from error
-        if hash_file(target) != digest:
-            os.unlink(target)
-            self._set_aside(digest)
-            raise CorruptBlobError(f"blob {path} does not have the content its name says")
+            origin = open_regular(path)
+        except OSError as error:
+            raise CorruptBlobError(f"blob {path} cannot be read: {error.strerror}") from error
+        with origin:
+            fd = create_file(target, 0o700 if executable else 0o600)
+            try:
+                with open(fd, "wb") as copy:
+                    _copy(origin, copy)
+                if hash_file(target) != digest:
+                    raise self._damaged(digest)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(target)
+                raise
 
     def _has(self, digest: str, size: int) -> bool:
         try:
@@ -102,41 +112,65 @@ class Blobs:
         except OSError:
             return False
 
-    def _temporary(self) -> str:
+    @contextmanager
+    def _draft(self) -> Iterator[tuple[IO[bytes], Callable[[str], None]]]:
+        """Open a file beside the blobs; it becomes one when it is placed, and nothing when it is not."""
         folder = os.path.join(self._root, "new")
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        return os.path.join(folder, uuid.uuid4().hex)  # unique among machines that share a folder, as a pid is not
+        make_folder(folder)
+        path = os.path.join(folder, uuid.uuid4().hex)  # unique among machines that share a folder, as a pid is not
 
-    @staticmethod
-    def _seal(fd: int) -> None:
-        os.fchmod(fd, 0o444)
+        def place(digest: str) -> None:
+            target = self.path(digest)
+            make_folder(os.path.dirname(target))
+            os.replace(path, target)
 
-    def _place(self, temporary: str, digest: str) -> None:
-        target = self.path(digest)
-        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-        os.replace(temporary, target)
+        try:
+            with open(create_file(path, 0o444), "wb") as file:
+                yield file, place
+        finally:
+            with suppress(OSError):
+                os.unlink(path)
 
-    def _set_aside(self, digest: str) -> None:
-        folder = os.path.join(self._root, "damaged")
+    def _damaged(self, digest: str) -> CorruptBlobError:
+        """Put a damaged blob aside, so that the next to store this content stores it anew."""
+        path, folder = self.path(digest), os.path.join(self._root, "damaged")
         with suppress(OSError):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            os.replace(self.path(digest), os.path.join(folder, digest))
+            make_folder(folder)
+            os.replace(path, os.path.join(folder, digest))
+        return CorruptBlobError(f"blob {path} does not have the content its name says; it is set aside in {folder}")
+
+
+def is_digest(text: object) -> bool:
+    """:return: whether it is a SHA-256 as we write it, and so safe in a path"""
+    return isinstance(text, str) and _DIGEST.match(text) is not None
 
 
 def hash_file(path: str) -> str:
-    """:return: the SHA-256 of a file's content"""
-    with open(path, "rb") as file:
+    """:return: the SHA-256 of a file's content
+    :raises OSError: if it cannot be read, or is no regular file
+    """
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def copy_file(source: str, target: str) -> None:
-    """Copy content only, sharing the storage where the filesystem can; the copy is the caller's to change."""
-    with open(source, "rb") as origin, open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
-        try:
-            import fcntl
+def open_regular(path: str) -> BufferedReader:
+    """Open a regular file for reading; opening anything else, a pipe for example, could wait for ever.
 
-            fcntl.ioctl(copy.fileno(), _FICLONE, origin.fileno())
-        except (ImportError, OSError):
-            import shutil
+    :raises OSError: if it cannot be read, or is no regular file
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(0, "not a regular file", path)
+    return open(fd, "rb")
 
-            shutil.copyfileobj(origin, copy, CHUNK)
+
+def _copy(origin: IO[bytes], copy: IO[bytes]) -> None:
+    try:
+        import fcntl
+
+        fcntl.ioctl(copy.fileno(), _FICLONE, origin.fileno())
+    except (ImportError, OSError):
+        import shutil
+
+        shutil.copyfileobj(origin, copy, CHUNK)

@@ -1,15 +1,15 @@
 """Disk: diskcache reduced to what can be trusted. It stores and reads bytes in rows, and refuses everything else.
 
-diskcache as it comes unpickles what it finds, opens paths that its rows name, and takes its settings from the
-database (CVE-2025-69872). Here a row holds bytes under a text key, or it is not ours.
+diskcache as it comes unpickles what it finds, opens and deletes paths that its rows name (CVE-2025-69872). Here a row
+holds bytes under a text key, or it is not ours.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from diskcache import Disk
 from diskcache import UNKNOWN
+from diskcache import Disk
 
 __all__ = ("BytesDisk", "ForeignRowError")
 
@@ -40,11 +40,11 @@ class BytesDisk(Disk):  # type: ignore[misc]
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
         if mode != MODE_RAW or filename is not None or read or not isinstance(value, bytes):
-            raise ForeignRowError(f"a row of the index is not plain bytes (mode {mode})")
+            raise ForeignRowError(f"a row of the index is not plain bytes (mode {mode!r})")
         return value
 
     def filename(self, key: Any = UNKNOWN, value: Any = UNKNOWN) -> tuple[str, str]:
         raise ForeignRowError("values never go into files of the index")
 
     def remove(self, file_path: str) -> None:
-        raise ForeignRowError("the index names no files")
+        """Leave the file alone. We name none, so this is what a planted row named, on its way out."""

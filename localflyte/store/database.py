@@ -1,0 +1,92 @@
+"""Database: diskcache's SQLite file, looked at before diskcache sees it. What is in it is data, never configuration.
+
+diskcache makes attributes and PRAGMAs of whatever it finds in its Settings table, and waits up to a minute to open a
+database that somebody holds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import stat
+from contextlib import closing
+from contextlib import suppress
+from typing import Any
+
+from diskcache import Cache
+
+from localflyte.store.disk import BytesDisk
+from localflyte.store.private import check_folder
+from localflyte.store.private import create_file
+from localflyte.store.private import make_folder
+
+__all__ = ("BUSY_SECONDS", "FILE", "ForeignSchemaError", "open_database")
+
+FILE = "cache.db"
+BUSY_SECONDS = 1.0  # the wait is on the engine's loop; a write of another engine takes under a millisecond
+SETTINGS: dict[str, Any] = {
+    "statistics": 0,
+    "tag_index": 0,
+    "eviction_policy": "none",
+    "size_limit": 1 << 60,
+    "cull_limit": 0,
+    "sqlite_auto_vacuum": 1,
+    "sqlite_cache_size": 1 << 13,
+    "sqlite_journal_mode": "wal",
+    "sqlite_mmap_size": 0,  # a mapped file that somebody truncates is SIGBUS for the engine; unmapped it is an error
+    "sqlite_synchronous": 1,
+    "sqlite_trusted_schema": 0,
+    "disk_min_file_size": 1 << 15,
+    "disk_pickle_protocol": 0,  # nothing is pickled
+}
+_COUNTERS = ("count", "size", "hits", "misses")  # diskcache.core.METADATA, which it reads from the database always
+_KNOWN = {"Settings", "Cache", "Cache_key_raw", "Cache_expire_time", "sqlite_autoindex_Settings_1"}
+_TRIGGER = re.compile(
+    r"CREATE TRIGGER Settings_\w+ AFTER (INSERT|DELETE|UPDATE) ON Cache FOR EACH ROW BEGIN"
+    r" UPDATE Settings SET value = value( [+-] (1|NEW\.size|OLD\.size))+ WHERE key = \"(count|size)\"; END"
+)
+
+
+class ForeignSchemaError(sqlite3.DatabaseError):
+    """Raised when a database has tables, views or triggers that are not diskcache's."""
+
+
+def open_database(folder: str) -> Any:
+    """Open the database in a folder, both made if they are not there.
+
+    :raises PermissionError: if the folder or the file is not ours alone
+    :raises sqlite3.OperationalError: if it cannot be written, or somebody holds it
+    :raises sqlite3.DatabaseError: if it is damaged, or is not diskcache's
+    """
+    if os.path.expandvars(os.path.expanduser(folder)) != folder:
+        raise PermissionError(f"{folder} has a '~' or '$' in it, which diskcache would replace; set LOCALFLYTE_HOME to another folder")
+    make_folder(folder)
+    check_folder(folder)
+    path = os.path.join(folder, FILE)
+    with suppress(FileExistsError):
+        os.close(create_file(path, 0o600))  # SQLite gives the files beside it the same mode
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        raise PermissionError(f"{path} is no regular file; remove it")
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+        _vet(connection)
+    return Cache(folder, disk=BytesDisk, timeout=BUSY_SECONDS, **SETTINGS)
+
+
+def _vet(connection: sqlite3.Connection) -> None:
+    """Make sure that opening the database does nothing but open it, and that it can be written.
+
+    :raises sqlite3.Error: if it is damaged, foreign, read-only or held by somebody
+    """
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("BEGIN IMMEDIATE")
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    for kind, name, sql in rows:
+        ours = _TRIGGER.fullmatch(sql or "") if kind == "trigger" else kind in ("table", "index") and name in _KNOWN
+        if not ours or "virtual" in (sql or "").lower():
+            raise ForeignSchemaError(f"it holds a {kind} {name!r}, which is not ours")
+    if any(name == "Settings" for _, name, _ in rows):
+        for key, value in connection.execute("SELECT key, value FROM Settings").fetchall():
+            if key not in _COUNTERS and (key not in SETTINGS or (type(value), value) != (type(SETTINGS[key]), SETTINGS[key])):
+                connection.execute("DELETE FROM Settings WHERE key IS ?", (key,))
+    connection.execute("COMMIT")
