@@ -13,6 +13,14 @@ def main(args: Sequence[str] | None = None) -> int:
     :param args: the arguments, those of this process by default
     :return: the exit code, as listed by ``localflyte run --help``
     """
+    import sys
+
+    given = sys.argv[1:] if args is None else args
+    if given[:1] == ["run"] and not {"-h", "--help"}.intersection(given):
+        # The fork server comes up on another core while this process loads what it needs itself.
+        from localflyte.launch.start import start_early
+
+        start_early(sys.executable)
     from localflyte.cli.app import run_command_line
 
     return run_command_line(args)

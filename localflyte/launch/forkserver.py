@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 from collections import deque
 from collections.abc import Callable
@@ -20,10 +19,11 @@ from localflyte.launch.channel import Channel
 from localflyte.launch.child import Child
 from localflyte.launch.child import Exit
 from localflyte.launch.hub import Hub
+from localflyte.launch.start import start_interpreter
+from localflyte.launch.start import take_early
 
 __all__ = ("ForkServerHandle", "ServerSpec")
 
-PROGRAM = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "worker", "__main__.py")
 REFUSED_SECONDS = 0.1  # between tries while the system refuses a fork (EAGAIN: too many processes for now)
 MAX_REFUSALS = 100
 
@@ -85,35 +85,18 @@ class ForkServerHandle:
 
         :raises RuntimeSystemError: if the interpreter cannot be started
         """
-        ours, theirs = socket.socketpair()
-        out_read, out_write = os.pipe()
-        err_read, err_write = os.pipe()
+        spec = self.spec
         try:
-            self._process = subprocess.Popen(
-                [self.spec.python, "-P", PROGRAM, str(theirs.fileno())],
-                env=dict(self.spec.env),
-                stdin=subprocess.DEVNULL,
-                stdout=out_write,
-                stderr=err_write,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+            started = take_early(spec.python, spec.env) or start_interpreter(spec.python, spec.env)
         except OSError as error:
-            ours.close()
-            os.close(out_read)
-            os.close(err_read)
-            raise RuntimeSystemError("WorkerStartError", f"{self.spec.python} could not be started: {error}") from error
-        finally:
-            theirs.close()
-            os.close(out_write)
-            os.close(err_write)
+            raise RuntimeSystemError("WorkerStartError", f"{spec.python} could not be started: {error}") from error
+        self._process = started.process
         self.alive = True
-        self._channel = Channel(self._hub, ours, self._on_message, self._on_close, with_fds=True)
-        for name, fd in (("stdout", out_read), ("stderr", err_read)):
+        self._channel = Channel(self._hub, started.control, self._on_message, self._on_close, with_fds=True)
+        for name, fd in (("stdout", started.stdout), ("stderr", started.stderr)):
             os.set_blocking(fd, False)
             self._streams[name] = fd
             self._hub.watch(fd, lambda name=name: self._read(name))  # type: ignore[misc]
-        spec = self.spec
         setup = {"cwd": spec.cwd, "sys_path": spec.sys_path, "argv": spec.argv, "alias": spec.alias, "umask": spec.umask}
         self._channel.send("setup", setup)
 

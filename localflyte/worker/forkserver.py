@@ -26,6 +26,7 @@ from contextlib import suppress
 from typing import Any
 from typing import NoReturn
 
+from localflyte.api.resolve import plan_for
 from localflyte.wire.frames import FrameReader
 from localflyte.wire.frames import pack_frame
 from localflyte.worker import rehearsal
@@ -137,7 +138,7 @@ class ForkServer:
             self._send("unforked", f"{type(error).__name__}: {error}")
             return
         if pid == 0:
-            os.setsid()
+            os.setpgid(0, 0)  # a group to end it by; a session of its own would cost a scheduling group each
             die_with_parent(server)
             self._become_child(theirs, out_write, err_write, (ours, out_read, err_read))
         self._children.add(pid)
@@ -151,8 +152,7 @@ class ForkServer:
     def _become_child(self, link: socket, out: int, err: int, others: tuple[Any, ...]) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        null = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((null, 0), (out, 1), (err, 2)):
+        for source, target in ((out, 1), (err, 2)):  # 0 is /dev/null already
             os.dup2(source, target)
             os.close(source)
         os.dup2(link.fileno(), LINK_FD, inheritable=False)
@@ -207,6 +207,9 @@ def _warm_up() -> None:
     """Import and make once, here, what every child of this code would otherwise need for itself."""
     from localflyte.api import registry
 
+    for task in registry.tasks():
+        with suppress(Exception):  # what is wrong with a task is said when it is called
+            plan_for(task)
     run_to_end = None
     if any(task.is_async for task in registry.tasks()):
         from localflyte.worker import loops

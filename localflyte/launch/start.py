@@ -1,0 +1,78 @@
+"""Start: bring up the interpreter of a fork server; the command line does so first of all, before it loads anything."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Mapping
+from typing import NamedTuple
+
+__all__ = ("Started", "start_early", "start_interpreter", "take_early")
+
+_HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PROGRAM = os.path.join(_HOME, "worker", "__main__.py")
+
+
+class Started(NamedTuple):
+    """A fork server that waits to be told who it is, and our ends of what leads to it."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    stdout: int
+    stderr: int
+
+
+def start_interpreter(python: str, env: Mapping[str, str]) -> Started:
+    """Start a fork server. It is told folder, path and arguments later; its variables it has to have from the start.
+
+    :raises OSError: if it cannot be started
+    """
+    ours, theirs = socket.socketpair()
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [python, "-P", PROGRAM, str(theirs.fileno())],
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=out_write,
+            stderr=err_write,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+    except OSError:
+        ours.close()
+        os.close(out_read)
+        os.close(err_read)
+        raise
+    finally:
+        theirs.close()
+        os.close(out_write)
+        os.close(err_write)
+    return Started(process, ours, out_read, err_read)
+
+
+_early: tuple[str, dict[str, str], Started] | None = None
+
+
+def start_early(python: str) -> None:
+    """Start the fork server that a run of this process will most probably need, while the rest is still being loaded.
+
+    When nothing takes it, it ends with this process.
+    """
+    global _early  # noqa: PLW0603 - one a process
+    env = dict(os.environ)
+    try:
+        _early = python, env, start_interpreter(python, env)
+    except OSError:
+        _early = None  # the run will try again, and tell
+
+
+def take_early(python: str, env: Mapping[str, str]) -> Started | None:
+    """:return: the one started early, if it is of that interpreter and has those variables"""
+    global _early
+    if _early is None or _early[:2] != (python, dict(env)):
+        return None
+    started, _early = _early[2], None
+    return started
