@@ -23,7 +23,7 @@ def main() -> int:
     if not sys.flags.safe_path:
         # -m puts the current folder first, where a file of the person's called queue.py hides the standard library's.
         sys.path.append(sys.path.pop(0))
-    return command_line(args)
+    return command_line()
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     import sys
 
-    given = sys.argv[1:] if args is None else args
-    if given[:1] == ["run"] and not {"-h", "--help"}.intersection(given):
+    if args is None and sys.argv[1:2] == ["run"] and not {"-h", "--help"}.intersection(sys.argv):
         # The fork server comes up on another core while this process loads what it needs itself.
         from localflyte.launch.start import start_early
 

@@ -6,7 +6,8 @@ One Plan serves every call of the same task with the same overrides, so it cross
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field
 from typing import Any
 
 __all__ = (

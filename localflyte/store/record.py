@@ -66,6 +66,8 @@ def unpack_record(value: bytes, key: Key) -> list[StoredValue]:
         record: Mapping[str, Any] = msgpack.unpackb(body)
         if record["schema"] != SCHEMA or record["key"] != key.digest:
             raise ValueError("it belongs to another key")
+        if not isinstance(record["outputs"], list):
+            raise ValueError("it holds no list of outputs")
         return [_value(row) for row in record["outputs"]]
     except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
         raise DamagedRecordError(f"the record of key {key.digest[:12]} cannot be used: {error}") from error

@@ -108,6 +108,7 @@ class ForkServer:
     def _load(self, module: str, file: str) -> None:
         """Import the user's module before forking. What it raises is raised again, and reported, in the attempt."""
         problem = ""
+        self._frozen = False  # what this brings in is frozen before the next fork
         try:
             load_module(module, file)
         except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit included
