@@ -1,0 +1,329 @@
+"""A lookup returns what a success stored, or a miss; whatever is wrong with the store is said once and never fails a run."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from localflyte.errors import RuntimeUserError
+from localflyte.spec.invocation import Invocation
+from localflyte.spec.packed import Packed
+from localflyte.spec.packed import Ref
+from localflyte.spec.plan import CacheTerms
+from localflyte.spec.plan import Plan
+from localflyte.spec.plan import TaskRef
+from localflyte.spec.run import RunRequest
+from localflyte.spec.run import Surroundings
+from localflyte.store.keys import Key
+from localflyte.store.memo import Memo
+
+AROUND = Surroundings(python="", cwd="", sys_path=(), argv=(), env={}, umask=0, alias=False)
+OUTPUTS = (Packed(b"\x01"), Packed(b"\xa4text", (), b"canonical"))
+
+
+@dataclass(eq=False)
+class Run:
+    folder: str
+    request: RunRequest
+    said: list[str] = field(default_factory=list)
+
+    def notice(self, text: str) -> None:
+        self.said.append(text)
+
+
+@dataclass(eq=False)
+class Call:
+    task: str = "env.task"
+    parent: Call | None = None
+
+
+def call_of(inputs: dict[str, Packed] | None = None, **cache: Any) -> Invocation:
+    terms = CacheTerms(**{"behavior": "auto", "version": "1", **cache})
+    plan = Plan(task=TaskRef(name="env.task"), environment="env", short_name="task", interface="()", cache=terms)
+    return Invocation(plan=plan, inputs=inputs or {"x": Packed(b"\x01")})
+
+
+@pytest.fixture
+def new_run(tmp_path: Path) -> Callable[..., Run]:
+    def make(name: str = "run", **options: Any) -> Run:
+        (tmp_path / name).mkdir(exist_ok=True)
+        return Run(str(tmp_path / name), RunRequest(invocation=call_of(), surroundings=AROUND, **options))
+
+    return make
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def in_memo(home: Path, work: Callable[[Memo], Any]) -> Any:
+    """Do something with a memo that nobody used before: another process would see no more."""
+
+    async def main() -> Any:
+        memo = Memo(str(home))
+        try:
+            return await work(memo)
+        finally:
+            memo.close()
+
+    return anyio.run(main)
+
+
+def store(home: Path, run: Run, outputs: tuple[Packed, ...] = OUTPUTS, invocation: Invocation | None = None) -> Any:
+    async def work(memo: Memo) -> Any:
+        key = await memo.key(run, invocation or call_of())
+        assert key is not None
+        return await memo.commit(run, key, outputs, "a0")
+
+    return in_memo(home, work)
+
+
+def look_up(home: Path, run: Run, invocation: Invocation | None = None, action: str = "a0") -> Any:
+    async def work(memo: Memo) -> Any:
+        key = await memo.key(run, invocation or call_of())
+        assert key is not None
+        return await memo.lookup(run, key, action)
+
+    return in_memo(home, work)
+
+
+def test_what_one_memo_stored_another_finds(home: Path, new_run: Callable[..., Run]) -> None:
+    run = new_run()
+    assert look_up(home, run) is None
+    assert store(home, run) == OUTPUTS
+    assert look_up(home, run) == OUTPUTS
+    assert run.said == []
+
+
+def test_another_version_is_a_miss(home: Path, new_run: Callable[..., Run]) -> None:
+    store(home, new_run())
+    assert look_up(home, new_run(), call_of(version="2")) is None
+
+
+def test_a_disabled_run_has_no_keys(home: Path, new_run: Callable[..., Run]) -> None:
+    assert in_memo(home, lambda memo: memo.key(new_run(disable_run_cache=True), call_of())) is None
+    assert not home.exists()
+
+
+def test_overwriting_finds_nothing_and_replaces_what_is_there(home: Path, new_run: Callable[..., Run]) -> None:
+    store(home, new_run())
+    run = new_run(overwrite_cache=True)
+    assert look_up(home, run) is None
+    store(home, run, (Packed(b"\x02"),))
+    assert look_up(home, new_run()) == (Packed(b"\x02"),)
+
+
+def test_a_call_without_a_version_is_not_cached_and_that_is_said(home: Path, new_run: Callable[..., Run]) -> None:
+    run = new_run()
+    assert in_memo(home, lambda memo: memo.key(run, call_of(problem="its source cannot be found"))) is None
+    assert run.said == ["env.task is not cached: its source cannot be found"]
+
+
+def test_a_call_whose_input_cannot_be_read_is_not_cached_and_that_is_said(home: Path, new_run: Callable[..., Run]) -> None:
+    run = new_run()
+    invocation = call_of({"x": Packed(b"", (Ref("file", "/not/there"),))})
+    assert in_memo(home, lambda memo: memo.key(run, invocation)) is None
+    assert "/not/there" in run.said[0]
+
+
+def test_files_and_folders_outlast_the_run_that_made_them(home: Path, new_run: Callable[..., Run], tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    (made / "folder" / "sub").mkdir(parents=True)
+    (made / "file.txt").write_text("file")
+    (made / "folder" / "sub" / "x").write_text("x")
+    outputs = (Packed(b"f", (Ref("file", str(made / "file.txt")),)), Packed(b"d", (Ref("dir", str(made / "folder")),)))
+    store(home, new_run(), outputs)
+    made.rename(tmp_path / "gone")
+    run = new_run("second")
+    file, folder = look_up(home, run, action="a7")
+    assert Path(file.refs[0].path).read_text() == "file"
+    assert (Path(folder.refs[0].path) / "sub" / "x").read_text() == "x"
+    assert file.refs[0].path.startswith(f"{run.folder}/data/a7/")
+
+
+def test_a_folder_that_could_not_be_given_back_is_not_stored(home: Path, new_run: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "link").symlink_to("elsewhere")
+    run = new_run()
+    assert store(home, run, (Packed(b"d", (Ref("dir", str(tmp_path / "folder")),)),)) is None
+    assert "link is a link" in run.said[0]
+    assert look_up(home, new_run()) is None
+
+
+def test_a_result_whose_input_changed_meanwhile_is_not_stored(home: Path, new_run: Callable[..., Run], tmp_path: Path) -> None:
+    path = tmp_path / "input"
+    path.write_text("before")
+    invocation = call_of({"x": Packed(b"\x01", (Ref("file", str(path)),))})
+    run = new_run()
+
+    async def work(memo: Memo) -> Any:
+        key = await memo.key(run, invocation)
+        path.write_text("after")
+        assert key is not None
+        return await memo.commit(run, key, OUTPUTS, "a0")
+
+    assert in_memo(home, work) is None
+    assert "changed while it ran" in run.said[0]
+    path.write_text("before")
+    assert look_up(home, new_run(), invocation) is None
+
+
+@pytest.mark.parametrize("value", [b"", b"x" * 40, b"\x80\x04N."])
+def test_damaged_records_are_misses_that_are_said_once(home: Path, new_run: Callable[..., Run], value: bytes) -> None:
+    store(home, new_run())
+    with closing(sqlite3.connect(home / "store" / "index" / "cache.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE Cache SET value = ?", (value,))
+    run = new_run()
+
+    async def twice(memo: Memo) -> Any:
+        key = await memo.key(run, call_of())
+        assert key is not None
+        return [await memo.lookup(run, key, "a0"), await memo.lookup(run, key, "a1")]
+
+    assert in_memo(home, twice) == [None, None]
+    assert len(run.said) == 1
+    assert "computed again" in run.said[0]
+    store(home, new_run())
+    assert look_up(home, new_run()) == OUTPUTS
+
+
+def test_a_damaged_blob_is_a_miss_and_is_healed_by_the_next_success(home: Path, new_run: Callable[..., Run]) -> None:
+    large = (Packed(b"x" * 100_000),)
+    store(home, new_run(), large)
+    (blob,) = [path for path in (home / "store" / "blobs").rglob("*") if path.is_file()]
+    blob.chmod(0o600)
+    blob.write_bytes(b"y" * 100_000)
+    run = new_run()
+    assert look_up(home, run) is None
+    assert str(blob) in run.said[0]
+    store(home, run, large)
+    assert look_up(home, new_run()) == large
+
+
+def test_a_damaged_index_is_set_aside_and_the_next_run_caches_again(home: Path, new_run: Callable[..., Run]) -> None:
+    store(home, new_run())
+    (home / "store" / "index" / "cache.db").write_bytes(b"not a database" * 1000)
+    run = new_run()
+    assert look_up(home, run) is None
+    assert "set aside" in run.said[0]
+    store(home, new_run("next"))
+    assert look_up(home, new_run("next")) == OUTPUTS
+
+
+def test_a_store_that_cannot_be_made_is_said_once_a_run(home: Path, new_run: Callable[..., Run]) -> None:
+    home.mkdir()
+    (home / "store").write_text("a file where the folder should be")
+    runs = [new_run("first"), new_run("second")]
+
+    async def work(memo: Memo) -> None:
+        for run in runs:
+            for number in range(3):
+                key = await memo.key(run, call_of({"x": Packed(bytes([number]))}))
+                assert key is not None
+                assert await memo.lookup(run, key, "a0") is None
+                assert await memo.commit(run, key, OUTPUTS, "a0") is None
+
+    in_memo(home, work)
+    assert [len(run.said) for run in runs] == [1, 1]
+    assert "neither looked up nor stored" in runs[0].said[0]
+
+
+@pytest.mark.parametrize("data", [b"\x01", b"x" * 100_000])
+def test_a_full_disk_is_said_once_and_stores_nothing(
+    home: Path, new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run = new_run()
+    with monkeypatch.context() as patch:
+        patch.setattr("localflyte.store.private.os.mkdir", full)
+
+        async def work(memo: Memo) -> None:
+            for number in range(3):
+                key = await memo.key(run, call_of({"x": Packed(bytes([number]))}))
+                assert key is not None
+                assert await memo.commit(run, key, (Packed(data),), "a0") is None
+
+        in_memo(home, work)
+    assert len(run.said) == 1
+    assert "No space left" in run.said[0]
+    assert look_up(home, new_run("later")) is None
+
+
+def serialized(number: int = 1) -> Key:
+    return Key(f"{number:064x}", {}, serialize=True)
+
+
+def test_identical_calls_take_turns_and_others_do_not_wait(home: Path) -> None:
+    order: list[str] = []
+
+    async def work(memo: Memo) -> None:
+        async def one(name: str, key: Key) -> None:
+            async with memo.turn(key, Call()):
+                order.append(f"{name} in")
+                await anyio.wait_all_tasks_blocked()
+                order.append(f"{name} out")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(one, "a", serialized(1))
+            tasks.start_soon(one, "b", serialized(1))
+            tasks.start_soon(one, "c", serialized(2))
+        assert memo._turns == {}
+
+    in_memo(home, work)
+    assert order.index("a out") < order.index("b in")
+    assert order.index("c in") < order.index("a out")
+
+
+def test_without_serialize_nobody_waits(home: Path) -> None:
+    async def work(memo: Memo) -> None:
+        key = Key("0" * 64, {}, serialize=False)
+        async with memo.turn(key, Call()), memo.turn(key, Call()):
+            assert memo._turns == {}
+
+    in_memo(home, work)
+
+
+def test_one_that_gives_up_its_turn_holds_nobody_up(home: Path) -> None:
+    async def work(memo: Memo) -> None:
+        async def wait() -> None:
+            async with memo.turn(serialized(), Call()):
+                raise AssertionError("it was cancelled before")
+
+        async with memo.turn(serialized(), Call()):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(wait)
+                await anyio.wait_all_tasks_blocked()
+                tasks.cancel_scope.cancel()
+        with pytest.raises(ValueError, match="failed"):
+            async with memo.turn(serialized(), Call()):
+                raise ValueError("failed")
+        async with memo.turn(serialized(), Call()):
+            pass
+        assert memo._turns == {}
+
+    in_memo(home, work)
+
+
+def test_a_call_that_would_wait_for_itself_is_refused(home: Path) -> None:
+    async def work(memo: Memo) -> None:
+        root = Call("env.root")
+        middle = Call("env.middle", root)
+        async with memo.turn(serialized(1), root), memo.turn(serialized(2), middle):
+            with pytest.raises(RuntimeUserError, match="env.again .* called from itself"):
+                async with memo.turn(serialized(1), Call("env.again", middle)):
+                    pass
+        assert memo._turns == {}
+
+    in_memo(home, work)

@@ -1,0 +1,103 @@
+"""A record is what was packed for this key, or an error: every field of it may have been written by somebody else."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localflyte.spec.packed import Ref
+from localflyte.store.keys import SCHEMA
+from localflyte.store.keys import Key
+from localflyte.store.record import DamagedRecordError
+from localflyte.store.record import StoredRef
+from localflyte.store.record import StoredValue
+from localflyte.store.record import pack_record
+from localflyte.store.record import unpack_record
+
+KEY = Key("a" * 64, {"task": "t"}, serialize=False)
+DIGEST = "b" * 64
+REF = Ref("dir", "/x/y", "", "name", "")
+STORED = [
+    StoredValue(b"\x01", b"", []),
+    StoredValue(DIGEST, b"canon", []),
+    StoredValue(b"\x02", b"", [StoredRef(REF, "dir", [(b"a/\xff", DIGEST, True)], [b"a", b"e"])]),
+    StoredValue(b"\x03", b"", [StoredRef(REF, "file", [(b"", DIGEST, False)], [])]),
+]
+
+
+def record(**changes: Any) -> bytes:
+    fields = {"schema": SCHEMA, "key": KEY.digest, "outputs": [], "parts": {}, "made": time.time(), "action": "a0", **changes}
+    body = msgpack.packb(fields)
+    return hashlib.sha256(body).digest() + body
+
+
+def plain(value: Any) -> Any:
+    return [plain(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def test_what_was_packed_comes_back() -> None:
+    assert plain(unpack_record(pack_record(KEY, STORED, "a0"), KEY)) == plain(STORED)
+
+
+def test_only_plain_values_come_from_the_record_alone() -> None:
+    assert [value.as_packed is not None for value in STORED] == [True, False, False, False]
+
+
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_are_damaged(data: bytes) -> None:
+    with pytest.raises(DamagedRecordError):
+        unpack_record(data, KEY)
+
+
+@given(st.data())
+def test_any_flipped_bit_is_damage(data: st.DataObject) -> None:
+    value = bytearray(pack_record(KEY, STORED, "a0"))
+    value[data.draw(st.integers(0, len(value) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(DamagedRecordError):
+        unpack_record(bytes(value), KEY)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        record(key="c" * 64),
+        record(schema=SCHEMA + 1),
+        record(schema=None),
+        record(outputs=None),
+        record(outputs={}),
+        record(outputs=[1]),
+        record(outputs=[[b"", b""]]),
+        record(outputs=[[1, b"", []]]),
+        record(outputs=[["../../etc/passwd", b"", []]]),
+        record(outputs=[["A" * 64, b"", []]]),
+        record(outputs=[[b"", "text", []]]),
+        record(outputs=[[b"", b"", [1]]]),
+        record(outputs=[[b"", b"", [[["file"], "file", [], []]]]]),
+        record(outputs=[[b"", b"", [[[1, 2, 3, 4, 5], "file", [[b"", DIGEST, False]], []]]]]),
+        record(outputs=[[b"", b"", [[list(REF), "link", [], []]]]]),
+        record(outputs=[[b"", b"", [[list(REF), "file", [], []]]]]),
+        record(outputs=[[b"", b"", [[list(REF), "file", [[b"../x", DIGEST, False]], []]]]]),
+        record(outputs=[[b"", b"", [[list(REF), "dir", [[b"x", "../../etc/passwd", False]], []]]]]),
+        record(outputs=[[b"", b"", [[list(REF), "dir", [[b"x", DIGEST, 1]], []]]]]),
+        hashlib.sha256(b"\xc1").digest() + b"\xc1",
+        hashlib.sha256(b"").digest(),
+    ],
+)
+def test_a_record_of_another_shape_is_damaged(value: bytes) -> None:
+    with pytest.raises(DamagedRecordError):
+        unpack_record(value, KEY)
+
+
+@pytest.mark.parametrize("name", [b"", b"/etc/passwd", b"../x", b"a/../../x", b"a//b", b".", b"a/.", b"a\0b", "text", b"a/"])
+@pytest.mark.parametrize("place", ["files", "folders"])
+def test_a_name_that_leads_out_of_its_folder_is_damage(name: Any, place: str) -> None:
+    files = [[name, DIGEST, False]] if place == "files" else []
+    folders = [name] if place == "folders" else []
+    with pytest.raises(DamagedRecordError):
+        unpack_record(record(outputs=[[b"", b"", [[list(REF), "dir", files, folders]]]]), KEY)
