@@ -26,6 +26,7 @@ __all__ = ("ForkServerHandle", "ServerSpec")
 
 REFUSED_SECONDS = 0.1  # between tries while the system refuses a fork (EAGAIN: too many processes for now)
 MAX_REFUSALS = 100
+REAP_SECONDS = 1.0  # for the kernel to end a process that is ending; blocks the loop, once in the life of a server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,13 +233,23 @@ class ForkServerHandle:
     # -- its end ------------------------------------------------------------------------------------------------
 
     def _on_close(self, reason: str) -> None:
-        status = self._process.poll() if self._process is not None else None
-        self._shut(reason or f"it exited (status {status})")
+        self._shut(reason or self._cause_of_death())
         for child in tuple(self._children.values()):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, 9)  # its parent is dead, so we are all it has left
             child.ended(Exit(9, (0.0, 0.0)))
         self._children.clear()
+
+    def _cause_of_death(self) -> str:
+        """Reap the server, which has closed its socket and so is at its end, and say how it ended."""
+        status: int | None = None
+        if self._process is not None:
+            self._process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                status = self._process.wait(REAP_SECONDS)
+        how = f"it was killed by signal {-status}" if status is not None and status < 0 else f"it exited with code {status}"
+        loading = [module for module, (loaded, _) in self._loads.items() if not loaded.is_set()]
+        return f"{how} while it imported {', '.join(loading)}" if loading else how
 
     def _shut(self, reason: str) -> None:
         self.alive = False
