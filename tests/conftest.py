@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
 import shutil
 import sys
@@ -48,6 +50,22 @@ def no_process_left() -> Iterator[None]:
     for child in alive:
         child.kill()
     assert not left, f"left running: {left}"
+
+
+def _processes(pids: set[int]) -> Iterator[psutil.Process]:
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield psutil.Process(pid)
+
+
+def _below(pid: int) -> set[int]:
+    """The processes below one, as the kernel lists them. psutil reads all of the machine's to find them, at every test."""
+    found: set[int] = set()
+    for listing in glob.glob(f"/proc/{pid}/task/*/children"):
+        with contextlib.suppress(OSError), open(listing) as file:
+            for child in map(int, file.read().split()):
+                found |= {child} | _below(child)
+    return found
 
 
 def _command(process: psutil.Process) -> str:
