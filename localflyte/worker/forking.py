@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import os
 import sys
+from time import sleep
 from typing import Any
 
-__all__ = ("fork",)
+__all__ = ("fork", "reseed", "thread_count")
 
+TRIAL_STEP = 0.0005  # seconds
+TRIAL_STEPS = 4000
 _REPAIRS = (("threading", "_after_fork"), ("logging", "_after_at_fork_child_reinit_locks"))
 
 
@@ -35,3 +38,50 @@ def fork() -> int:
     finally:
         for function, code in spared:
             function.__code__ = code
+
+
+def thread_count() -> int:
+    """Count the threads that would be there at a fork.
+
+    Importing numpy starts the threads of OpenBLAS, which ends them itself when the process forks and starts them again
+    when they are needed. So where threads are not Python's, a fork is tried out.
+    """
+    count = _threads_now()
+    threading = sys.modules.get("threading")
+    if count > 1 and (threading is None or threading.active_count() == 1):
+        _try_fork()
+        count = _threads_now()
+    return count
+
+
+def reseed() -> None:
+    """In a new child, give numpy's global generator fresh entropy, as a fresh interpreter would have.
+
+    Python's own `random` does so by itself. A generator that the program has seeded stays as it is.
+    """
+    module = sys.modules.get("numpy.random.mtrand")
+    generator = getattr(module, "_rand", None)
+    bits = getattr(generator, "_bit_generator", None)
+    if generator is not None and getattr(bits, "seed_seq", None) is not None:  # None once np.random.seed(n) was called
+        generator.seed()
+
+
+def _threads_now() -> int:
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        threading = sys.modules.get("threading")
+        return threading.active_count() if threading is not None else 1
+
+
+def _try_fork() -> None:
+    """Fork a child that does nothing. If it hangs all the same, it is killed."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    for _ in range(TRIAL_STEPS):
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return
+        sleep(TRIAL_STEP)
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)

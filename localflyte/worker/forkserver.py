@@ -34,6 +34,8 @@ from localflyte.worker.confine import become_subreaper
 from localflyte.worker.confine import die_with_parent
 from localflyte.worker.confine import prepare
 from localflyte.worker.forking import fork
+from localflyte.worker.forking import reseed
+from localflyte.worker.forking import thread_count
 from localflyte.worker.loading import load_module
 from localflyte.worker.serve import serve
 
@@ -115,7 +117,7 @@ class ForkServer:
             problem = f"{type(error).__name__}: {error}"
         sys.stdout.flush()
         sys.stderr.flush()
-        threads = _thread_count()
+        threads = thread_count()
         if not problem and threads > 1:
             problem = f"threads: importing {module} starts {threads - 1} thread(s)"
         if not problem:
@@ -141,6 +143,7 @@ class ForkServer:
         if pid == 0:
             os.setpgid(0, 0)  # a group to end it by; a session of its own would cost a scheduling group each
             die_with_parent(server)
+            reseed()
             self._become_child(theirs, out_write, err_write, (ours, out_read, err_read))
         self._children.add(pid)
         fds = b"".join([fd.to_bytes(4, sys.byteorder) for fd in (ours.fileno(), out_read, err_read)])
@@ -186,8 +189,13 @@ class ForkServer:
 
     def _kill(self, pid: int, number: int) -> None:
         if pid in self._children:
-            with suppress(ProcessLookupError, PermissionError):
+            try:
                 os.killpg(pid, number)
+            except ProcessLookupError:  # so new that it has not made its group yet
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            except PermissionError:
+                return
 
     def _end(self) -> NoReturn:
         for pid in self._children:
@@ -218,14 +226,6 @@ def _warm_up() -> None:
         loops.prepare()
         run_to_end = loops.run_to_end
     rehearsal.prepare(run_to_end)
-
-
-def _thread_count() -> int:
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        threading = sys.modules.get("threading")
-        return threading.active_count() if threading is not None else 1
 
 
 def _adopted() -> list[int]:
