@@ -13,9 +13,11 @@ from typing import Any
 
 from localflyte.api.context import current
 from localflyte.api.port import current_port
+from localflyte.api.port import in_worker
 from localflyte.api.resolve import invocation_for
 from localflyte.api.sync import dual
 from localflyte.api.task import TaskTemplate
+from localflyte.errors import ModuleLoadError
 from localflyte.initialize import get_init_config
 from localflyte.initialize import is_initialized
 from localflyte.runobject import Run
@@ -73,6 +75,12 @@ class Runner:
         if not isinstance(task, TaskTemplate):
             raise TypeError(f"Only Flyte tasks can be run, got {task!r}. Decorate the function with @env.task of a flyte.TaskEnvironment.")
         port, context = current_port(), current()
+        if port is None and in_worker():
+            # Each worker that imports the file would start a run, whose workers import the file ...
+            raise ModuleLoadError(
+                f"flyte.run({task.name}) is called while a worker imports its module. Every process that runs a task imports the "
+                f"file, here as on a cluster: put the call under `if __name__ == \"__main__\":`."
+            )
         inherited = context.run_options if context is not None else None
         shared = self._shared if inherited is None else Options(**{**_said(inherited), **_said(self._shared)})
         invocation = invocation_for(task, args, kwargs, run=shared, root=True, custom_context=self._own.get("custom_context"))
@@ -163,6 +171,17 @@ def _whose() -> dict[str, str]:
         return {}
     config = get_init_config()
     return {key: value for key in ("project", "domain") if (value := getattr(config, key))}
+
+
+def _refuse_while_loading() -> None:
+    """Refuse to run what a worker only came to read: its own worker would read it too, and so on without end."""
+    loading = sys.modules.get("localflyte.worker.loading")
+    script = loading.script_being_loaded() if loading is not None else ""
+    if script:
+        raise RuntimeError(
+            f"{script} calls flyte.run while it is being imported. Every worker imports the script to find its tasks, so put the call "
+            'below `if __name__ == "__main__":`, which workers skip.'
+        )
 
 
 def _sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options | None]:
