@@ -1,6 +1,6 @@
 """Points in time and durations as people type them."""
 
-# ruff: noqa: DTZ001 - times without a zone, as people type them, are what is tested
+
 
 from __future__ import annotations
 

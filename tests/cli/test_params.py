@@ -1,6 +1,6 @@
 """The option of each kind of input: text in, typed value out, or one clear line."""
 
-# ruff: noqa: DTZ001 - times without a zone, as people type them, are what is tested
+
 
 from __future__ import annotations
 

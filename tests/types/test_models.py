@@ -69,7 +69,7 @@ def carry(annotation: Any, value: Any) -> Any:
     "value",
     [
         Inner(size=1),
-        Outer(name="a", inner=Inner(size=1, when=datetime(2020, 1, 1)), more=[Inner(size=2)], tags={"x", "y"}),  # noqa: DTZ001
+        Outer(name="a", inner=Inner(size=1, when=datetime(2020, 1, 1)), more=[Inner(size=2)], tags={"x", "y"}),
         Outer(name="a", inner=Inner(size=1), child=Outer(name="b", inner=Inner(size=2))),
         Aliased(theName="n"),
         Loose(secret=SecretStr("s"), site=HttpUrl("https://example.org"), extra=(1, 2)),
