@@ -1,7 +1,5 @@
 """Points in time and durations as people type them."""
 
-
-
 from __future__ import annotations
 
 from datetime import UTC

@@ -1,7 +1,5 @@
 """The option of each kind of input: text in, typed value out, or one clear line."""
 
-
-
 from __future__ import annotations
 
 import enum
