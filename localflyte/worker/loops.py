@@ -79,11 +79,13 @@ def run_to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
     if loop is None:
         return asyncio.run(coroutine)
     task = asyncio.Task(coroutine, loop=loop)
-    _first_step(loop)
     try:
-        return task.result() if task.done() else loop.run_until_complete(task)
+        _first_step(loop)
+        if task.done() and not loop._ready:
+            return task.result()
+        return loop.run_until_complete(task)  # also when it is done: what it left for the loop's next round is due, as in asyncio.run
     finally:
-        if loop.made_tasks or loop.opened or loop._asyncgens:
+        if loop.made_tasks or loop.opened or loop._asyncgens or loop._default_executor:
             _finish(loop)
 
 
