@@ -10,7 +10,7 @@ from typing import Protocol
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.packed import Packed
 
-__all__ = ("Port", "current_port", "set_port")
+__all__ = ("Port", "current_port", "enter_worker", "in_worker", "set_port")
 
 
 class Port(Protocol):
@@ -33,12 +33,24 @@ class Port(Protocol):
 
 
 _port: Port | None = None
+_in_worker = False
 
 
 def set_port(port: Port | None) -> None:
     """Install the port of this process."""
     global _port  # noqa: PLW0603 - one process serves one task; this is its only door
     _port = port
+
+
+def enter_worker() -> None:
+    """Say that this process, and every fork of it, is a worker: it may not start runs of its own."""
+    global _in_worker  # noqa: PLW0603 - a process becomes a worker once, and stays one
+    _in_worker = True
+
+
+def in_worker() -> bool:
+    """:return: whether this process is a worker, also while it only imports the user's modules"""
+    return _in_worker
 
 
 def current_port() -> Port | None:

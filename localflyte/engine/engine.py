@@ -74,7 +74,7 @@ class Engine:
         outcome: Outcome | None = None
         try:
             async with anyio.create_task_group() as run.tasks:
-                call = self._call(run, None, request.invocation)
+                call = self._call(run, None, request.invocation, parent.depth + 1 if parent else 1)
                 origin = parent.run.name if parent else None
                 run.emit("run.started", task=call.task, pid=os.getpid(), file=request.invocation.plan.task.file, parent=origin)
                 for text in request.notices:
@@ -94,7 +94,7 @@ class Engine:
 
     async def nested(self, parent: Call, invocation: Invocation) -> tuple[Outcome, Mapping[str, Any]]:
         """Carry a call that a task made."""
-        return await self._perform(self._call(parent.run, parent, invocation)), {}
+        return await self._perform(self._call(parent.run, parent, invocation, parent.depth + 1)), {}
 
     async def spawned(self, parent: Call, invocation: Invocation, options: Mapping[str, Any]) -> tuple[Outcome, Mapping[str, Any]]:
         """Carry a run that a task started: independent, with a name and folder of its own."""
@@ -158,9 +158,8 @@ class Engine:
         except BaseRuntimeError as error:
             return failure(to_info(error, ""))
 
-    def _call(self, run: RunState, parent: Call | None, invocation: Invocation) -> Call:
+    def _call(self, run: RunState, parent: Call | None, invocation: Invocation, depth: int) -> Call:
         digest = _digest(invocation.inputs)
-        depth = 1 if parent is None else parent.depth + 1
         return Call(run, invocation, run.name_action(parent.action if parent else None, invocation, digest), parent, depth, digest)
 
     def _create_folder(self, request: RunRequest) -> tuple[str, str]:

@@ -45,6 +45,7 @@ class Servers:
         self._handles: dict[tuple[object, ...], ForkServerHandle] = {}
         self._deaths: dict[tuple[object, ...], deque[float]] = {}
         self._threaded: set[tuple[object, ...]] = set()
+        self._retired: list[ForkServerHandle] = []
         #: the handle last used for a plan by a run; both are kept beside so that their ids stay their own
         self._known: dict[tuple[int, int], tuple[object, Plan, ForkServerHandle]] = {}
 
@@ -67,9 +68,10 @@ class Servers:
     async def aclose(self) -> None:
         """End every server and every child of it."""
         async with anyio.create_task_group() as tasks:
-            for handle in self._handles.values():
+            for handle in (*self._handles.values(), *self._retired):
                 tasks.start_soon(handle.aclose)
         self._handles.clear()
+        self._retired.clear()
 
     async def _ready(self, run: RunView, plan: Plan) -> ForkServerHandle:
         around = run.request.surroundings
@@ -85,13 +87,15 @@ class Servers:
                 continue
             if not problem.startswith("threads: "):
                 return handle  # what else the import raises, the attempt will raise again, and report
+            if where in self._threaded:
+                continue  # another call of the run found it out while we waited
             run.notice(
                 f"{problem.removeprefix('threads: ')}, and a process with threads cannot be forked safely: each call imports "
                 f"the module for itself, which is slower. Start threads inside tasks to avoid that."
             )
             self._threaded.add(where)
-            del self._handles[where, preload]
-            await handle.aclose()
+            # It forks no more, but what it has forked is at work, the caller of this very call perhaps.
+            self._retired.append(self._handles.pop((where, preload)))
 
     def _start(self, run: RunView, where: tuple[object, ...], preload: bool, env: dict[str, str]) -> ForkServerHandle:
         key = (where, preload)

@@ -26,6 +26,7 @@ from contextlib import suppress
 from typing import Any
 from typing import NoReturn
 
+from localflyte.api.port import enter_worker
 from localflyte.api.resolve import plan_for
 from localflyte.wire.frames import FrameReader
 from localflyte.wire.frames import pack_frame
@@ -54,6 +55,7 @@ class ForkServer:
 
     def run(self) -> NoReturn:
         """Serve until the engine is gone."""
+        enter_worker()
         prepare()
         become_subreaper()
         for end in (self._wake, self._alarm):

@@ -51,8 +51,10 @@ def serve(sock: Any) -> NoReturn:
 def _attempt(link: Link, request: dict[str, Any]) -> tuple[bool, Any]:
     """:return: whether it succeeded, and the packed outputs or the error"""
     try:
-        _enter(link, request)
+        for name, value in request["env"].items():
+            os.environ[name] = value
         task = find_task(TaskRef(**request["task"]))
+        _enter(link, request)
         name = task.name
         values = task.interface.decode_inputs(inputs_from_wire(request["inputs"]), task=name)
         result = _call(task, values, link)
@@ -80,9 +82,8 @@ def _call(task: Any, values: dict[str, Any], link: Link) -> Any:
 
 
 def _enter(link: Link, request: dict[str, Any]) -> None:
-    """Make this process the attempt: its variables, its context, its door to the engine."""
-    for name, value in request["env"].items():
-        os.environ[name] = value
+    """Make this process the attempt: its context, its door to the engine. Not before the user's module is loaded: what
+    a module calls while it is imported is no call of the task."""
     set_port(link)
     options = request["run_options"]
     enter_later(request, run_options=Options(**options) if options else None)
