@@ -13,6 +13,8 @@ from _thread import get_ident
 from collections import deque
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
+from os import getpid
 from typing import Any
 
 from localflyte.spec.inline import breach
@@ -59,8 +61,9 @@ class _Waiter:
                 self.lock.release()
         elif self.ident == get_ident():
             _resolve(self.future)
-        elif not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(_resolve, self.future)
+        else:
+            with suppress(RuntimeError):  # the loop is closed, so nobody waits any more
+                self.loop.call_soon_threadsafe(_resolve, self.future)
 
 
 def _resolve(future: Any) -> None:
@@ -74,14 +77,15 @@ class Link:
     _opened = False
 
     def __init__(self, sock: Any, window: int = WINDOW) -> None:
+        sock.setblocking(True)  # whatever the program's socket.setdefaulttimeout said
         self._sock = sock
         self._window = window
         self._reader = FrameReader()
+        self._pid = getpid()
 
     def _open(self) -> None:
         self._opened = True
-        self._state = allocate_lock()
-        self._sending = allocate_lock()
+        self._state = allocate_lock()  # also held while sending: what others go by, a plan for example, must go out first
         self._reading = allocate_lock()
         self._leading = False
         self._waiters: dict[int, _Waiter] = {}
@@ -97,12 +101,20 @@ class Link:
     def send(self, *message: Any) -> None:
         """Send one message.
 
-        :raises EngineGoneError: if the engine is no longer there
+        :raises EngineGoneError: if the engine is no longer there, or this is a copy that the task forked
         """
-        self._send_bytes(pack_frame(message))
+        if getpid() != self._pid:
+            raise EngineGoneError
+        frame = pack_frame(message)
+        if not self._opened:  # no call was made, so nobody else can be sending
+            self._transmit(frame)
+            return
+        with self._state:
+            self._transmit(frame)
 
     def tell(self, kind: str, data: Mapping[str, Any]) -> None:
         """Send a one-way note to the engine."""
+        self._check_process()
         self.send("tell", kind, dict(data))
 
     def receive_request(self) -> dict[str, Any] | None:
@@ -122,8 +134,7 @@ class Link:
     def call(self, invocation: Invocation) -> Sequence[Packed]:
         """Run a nested call and block this thread; other threads and loops of this task go on."""
         waiter = _Waiter()
-        self._submit("call", invocation, waiter)
-        return _outputs(self._wait(waiter))
+        return _outputs(self._wait(waiter, self._submit("call", invocation, waiter)))
 
     async def acall(self, invocation: Invocation) -> Sequence[Packed]:
         """Run a nested call; when the await is cancelled the child process is ended."""
@@ -148,11 +159,11 @@ class Link:
         :return: its outputs and what the engine says of it: name and folder
         """
         waiter = _Waiter()
-        self._submit("run", invocation, waiter, dict(options))
-        message = self._wait(waiter)
+        message = self._wait(waiter, self._submit("run", invocation, waiter, dict(options)))
         return _outputs(message), message[4]
 
     def _submit(self, kind: str, invocation: Invocation, waiter: _Waiter, *more: Any) -> int:
+        self._check_process()
         if not self._opened:
             self._open()
         plan = invocation.plan
@@ -162,24 +173,29 @@ class Link:
         with self._state:
             if self._gone:
                 raise EngineGoneError
-            self._calls += 1
-            number = self._calls
+            known = self._know(plan)
+            number = self._calls + 1
+            frame = pack_frame((kind, number, known, dict(invocation.inputs), invocation.group, dict(invocation.custom_context), *more))
+            self._calls = number
             self._waiters[number] = waiter
-            frame = b""
-            known = self._plans.get(id(plan))
-            if known is None:
-                known = (len(self._plans) + 1, plan)
-                self._plans[id(plan)] = known
-                frame = pack_frame(("plan", known[0], plan_to_wire(plan)))
-            frame += pack_frame((kind, number, known[0], dict(invocation.inputs), invocation.group, dict(invocation.custom_context), *more))
             if self._in_flight >= self._window:
                 self._outbox.append((number, frame))
-                return number
-            self._in_flight += 1
-        self._send_bytes(frame)
+            else:
+                self._in_flight += 1
+                self._transmit(frame)
         return number
 
+    def _know(self, plan: Plan) -> int:
+        """:return: the number that the engine knows the plan by; a plan that it does not know yet is sent first, and at once"""
+        known = self._plans.get(id(plan))
+        if known is None:
+            number = len(self._plans) + 1
+            self._transmit(pack_frame(("plan", number, plan_to_wire(plan))))
+            known = self._plans[id(plan)] = (number, plan)
+        return known[0]
+
     def _cancel(self, number: int) -> None:
+        """Give a call up: nobody waits for its result."""
         with self._state:
             if self._waiters.pop(number, None) is None:
                 return
@@ -187,17 +203,19 @@ class Link:
                 if waiting == number:
                     del self._outbox[index]
                     return
-        self.send("cancel", number)
-        self._next_out()
+            self._transmit(pack_frame(("cancel", number)))
+            self._next_out()
 
     def _next_out(self) -> None:
-        with self._state:
-            self._in_flight -= 1
-            if not self._outbox or self._in_flight >= self._window:
-                return
+        """A call is no longer in flight: send the next that waits for its place. The lock is held."""
+        self._in_flight -= 1
+        if self._outbox and self._in_flight < self._window:
             self._in_flight += 1
-            _, frame = self._outbox.popleft()
-        self._send_bytes(frame)
+            self._transmit(self._outbox.popleft()[1])
+
+    def _check_process(self) -> None:
+        if getpid() != self._pid:
+            raise RuntimeError("A task can be called only from the process that its caller runs in, not from one that this has forked.")
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -211,7 +229,17 @@ class Link:
             self._pump(None)
         # else a blocking call reads, and will hand this loop what belongs to it
 
-    def _wait(self, waiter: _Waiter) -> list[Any]:
+    def _wait(self, waiter: _Waiter, number: int) -> list[Any]:
+        try:
+            self._follow_or_lead(waiter)
+        except BaseException:  # a signal handler raised: nobody may wait for this waiter to lead
+            self._cancel(number)
+            raise
+        if waiter.message is None:
+            raise EngineGoneError
+        return waiter.message
+
+    def _follow_or_lead(self, waiter: _Waiter) -> None:
         while not waiter.done:
             with self._state:
                 lead = not self._leading
@@ -226,9 +254,6 @@ class Link:
                     pass
             finally:
                 self._pass_lead()
-        if waiter.message is None:
-            raise EngineGoneError
-        return waiter.message
 
     def _pass_lead(self) -> None:
         with self._state:
@@ -272,7 +297,8 @@ class Link:
             waiter = self._waiters.pop(message[1], None)
         if waiter is not None:  # else it was cancelled meanwhile, and its place in the window is given back already
             waiter.finish(message)
-            self._next_out()
+            with self._state:
+                self._next_out()
 
     def _engine_is_gone(self) -> None:
         with self._state:
@@ -285,13 +311,9 @@ class Link:
         for waiter in waiters:
             waiter.finish(None)
 
-    def _send_bytes(self, frame: bytes) -> None:
+    def _transmit(self, frame: bytes) -> None:
         try:
-            if not self._opened:  # no call was made, so nobody else can be sending
-                self._sock.sendall(frame)
-                return
-            with self._sending:
-                self._sock.sendall(frame)
+            self._sock.sendall(frame)
         except OSError as error:
             raise EngineGoneError from error
 
