@@ -15,7 +15,7 @@ class Difference(NamedTuple):
     why: str
 
 
-_CROSSES = "there the error of an output leaves the run as itself; on a cluster, and here, it crosses like every other error of a task, by its code"
+_CROSSES = "there the error of an output leaves the run as itself; on a cluster, and here, it crosses like every error of a task"
 
 DIFFERENCES: dict[tuple[str, str], Difference] = {
     ("caching", "override_behaviour"): Difference(

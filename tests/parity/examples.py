@@ -21,6 +21,7 @@ import tempfile
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -192,10 +193,8 @@ def _marked(mark: str) -> list[psutil.Process]:
 
 
 def _signal(process: psutil.Process, number: int) -> None:
-    try:
+    with suppress(psutil.Error):
         process.send_signal(number)
-    except psutil.Error:
-        pass
 
 
 def _text(stream: Any) -> list[str]:
@@ -267,7 +266,7 @@ def _page(results: dict[str, Any], reasons: dict[str, dict[str, str]], options: 
     for name, known in results.items():
         if "ours" in known:
             verdict, note = judge(known)
-            said = reasons["programs"].get(name, "")
+            said = reasons["programs"].get(name, "") if verdict != "leaves" else ""  # nothing excuses a process left running
             kind, _, why = said.partition(": ") if said else (verdict, "", note)
             if not said and verdict not in ("same", "package"):
                 why = why or "not yet looked into"
