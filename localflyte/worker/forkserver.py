@@ -60,9 +60,7 @@ class ForkServer:
         become_subreaper()
         for end in (self._wake, self._alarm):
             end.setblocking(False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        faulthandler.enable()  # children inherit it: a crash in native code leaves its Python stack in the task's log
-        signal.set_wakeup_fd(self._alarm.fileno(), warn_on_full_buffer=False)
+        self._arm()
         gc.disable()  # nothing here makes cycles, and a collection would unshare every page with every child
         self._send("hello", {"python": sys.version, "pid": os.getpid()})
         poll = select.poll()
@@ -77,6 +75,13 @@ class ForkServer:
                     with suppress(BlockingIOError):
                         self._wake.recv(4096)
             self._reap()
+
+    def _arm(self) -> None:
+        """Have the poll end when a child does. Done again after each import, since user code may have set all of this otherwise."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._alarm.fileno(), warn_on_full_buffer=False)
+        with suppress(AttributeError, ValueError, OSError):  # the user's code put another stderr in place, or none
+            faulthandler.enable()  # children inherit it: a crash in native code leaves its Python stack in the task's log
 
     def _receive(self) -> None:
         try:
@@ -117,8 +122,10 @@ class ForkServer:
             load_module(module, file)
         except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit included
             problem = f"{type(error).__name__}: {error}"
-        sys.stdout.flush()
-        sys.stderr.flush()
+        self._arm()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, ValueError, OSError):  # closed, or replaced by something of the user's own
+                stream.flush()
         threads = thread_count()
         if not problem and threads > 1:
             problem = f"threads: importing {module} starts {threads - 1} thread(s)"
