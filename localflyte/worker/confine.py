@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-__all__ = ("become_subreaper", "die_with_parent", "prepare")
+__all__ = ("become_subreaper", "die_with_parent", "outlive_parent", "prepare")
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -38,3 +38,9 @@ def die_with_parent(parent: int) -> None:
         _prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it died before we asked
             os._exit(1)
+
+
+def outlive_parent() -> None:
+    """Take `die_with_parent` back: from now on this process ends in order when its parent dies."""
+    if _prctl:
+        _prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)

@@ -33,6 +33,7 @@ from localflyte.wire.frames import pack_frame
 from localflyte.worker import rehearsal
 from localflyte.worker.confine import become_subreaper
 from localflyte.worker.confine import die_with_parent
+from localflyte.worker.confine import outlive_parent
 from localflyte.worker.confine import prepare
 from localflyte.worker.forking import fork
 from localflyte.worker.forking import reseed
@@ -118,10 +119,12 @@ class ForkServer:
         """Import the user's module before forking. What it raises is raised again, and reported, in the attempt."""
         problem = ""
         self._frozen = False  # what this brings in is frozen before the next fork
+        die_with_parent(os.getppid())  # an import may take forever, and nobody reads the control socket meanwhile
         try:
             load_module(module, file)
         except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit included
             problem = f"{type(error).__name__}: {error}"
+        outlive_parent()
         self._arm()
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError, ValueError, OSError):  # closed, or replaced by something of the user's own
