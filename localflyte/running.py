@@ -173,17 +173,6 @@ def _whose() -> dict[str, str]:
     return {key: value for key in ("project", "domain") if (value := getattr(config, key))}
 
 
-def _refuse_while_loading() -> None:
-    """Refuse to run what a worker only came to read: its own worker would read it too, and so on without end."""
-    loading = sys.modules.get("localflyte.worker.loading")
-    script = loading.script_being_loaded() if loading is not None else ""
-    if script:
-        raise RuntimeError(
-            f"{script} calls flyte.run while it is being imported. Every worker imports the script to find its tasks, so put the call "
-            'below `if __name__ == "__main__":`, which workers skip.'
-        )
-
-
 def _sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options | None]:
     """:return: what concerns the run alone, and what its actions inherit"""
     said = {key: value for key, value in options.items() if value is not None}

@@ -376,7 +376,8 @@ def load_task(module: str, name: str, call_options: Options = NOTHING_SAID) -> T
     :raises LookupError: if the module defines no such task
     """
     if is_script(module):
-        module = "__main__"
+        # What its caller knows as __main__, a worker has loaded under the script's own name.
+        module = module if registry.find(module, name) is not None else "__main__"
     elif module not in sys.modules:
         from importlib import import_module
 

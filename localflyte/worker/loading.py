@@ -10,14 +10,7 @@ from localflyte.api import registry
 from localflyte.errors import TaskNotFoundError
 from localflyte.spec.plan import TaskRef
 
-__all__ = ("find_task", "load_module", "script_being_loaded")
-
-_scripts: list[str] = []
-
-
-def script_being_loaded() -> str:
-    """:return: the file that this worker is bringing in right now for a caller that ran it as ``__main__``, or nothing"""
-    return _scripts[-1] if _scripts else ""
+__all__ = ("find_task", "load_module")
 
 
 def load_module(name: str, file: str) -> ModuleType:
@@ -43,14 +36,11 @@ def load_module(name: str, file: str) -> ModuleType:
         raise ImportError(f"{file} cannot be loaded as a Python module", name=name, path=file)
     module = module_from_spec(spec)
     sys.modules[name] = module
-    _scripts.append(file)
     try:
         spec.loader.exec_module(module)
     except BaseException:
         sys.modules.pop(name, None)
         raise
-    finally:
-        _scripts.pop()
     sys.modules["__main__"] = module
     return module
 
