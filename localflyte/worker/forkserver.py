@@ -23,6 +23,8 @@ from _socket import SOL_SOCKET
 from _socket import socket
 from _socket import socketpair
 from contextlib import suppress
+from time import monotonic
+from time import sleep
 from typing import Any
 from typing import NoReturn
 
@@ -43,6 +45,8 @@ from localflyte.worker.serve import serve
 
 __all__ = ("ForkServer",)
 
+SWEEP_SECONDS = 0.1  # between the end of a task and of what left its group; looking costs 20 us, too much for every call
+END_SECONDS = 1.5
 LINK_FD = 200  # tasks print to, close and write into low descriptors; nobody writes into this one by accident
 
 
@@ -51,6 +55,8 @@ class ForkServer:
         self._control = control
         self._reader = FrameReader()
         self._children: set[int] = set()
+        self._kept: set[int] = set()  # processes that the user's modules started when they were imported
+        self._sweep_at = 0.0
         self._frozen = False
         self._wake, self._alarm = socketpair(AF_UNIX, SOCK_STREAM)
 
@@ -69,13 +75,16 @@ class ForkServer:
         poll.register(control, select.POLLIN)
         poll.register(self._wake.fileno(), select.POLLIN)
         while True:
-            for fd, _ in poll.poll():
+            ready = poll.poll(SWEEP_SECONDS * 1000 if self._sweep_at else None)
+            for fd, _ in ready:
                 if fd == control:
                     self._receive()
                 else:
                     with suppress(BlockingIOError):
                         self._wake.recv(4096)
             self._reap()
+            if self._sweep_at and monotonic() >= self._sweep_at:
+                self._sweep()
 
     def _arm(self) -> None:
         """Have the poll end when a child does. Done again after each import, since user code may have set all of this otherwise."""
@@ -126,6 +135,7 @@ class ForkServer:
             problem = f"{type(error).__name__}: {error}"
         outlive_parent()
         self._arm()
+        self._kept.update(pid for pid in _direct_children() if pid not in self._children)
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError, ValueError, OSError):  # closed, or replaced by something of the user's own
                 stream.flush()
@@ -155,6 +165,7 @@ class ForkServer:
         if pid == 0:
             os.setpgid(0, 0)  # a group to end it by; a session of its own would cost a scheduling group each
             die_with_parent(server)
+            become_subreaper()  # so that nothing it starts becomes ours before it has ended
             reseed()
             self._become_child(theirs, out_write, err_write, (ours, out_read, err_read))
         self._children.add(pid)
@@ -197,6 +208,7 @@ class ForkServer:
             _, status, usage = os.wait4(pid, 0)
             if ours:
                 self._children.discard(pid)
+                self._sweep_at = self._sweep_at or monotonic() + SWEEP_SECONDS
                 self._send("exit", pid, status, [usage.ru_utime, usage.ru_stime])
 
     def _kill(self, pid: int, number: int) -> None:
@@ -209,12 +221,28 @@ class ForkServer:
             except PermissionError:
                 return
 
+    def _sweep(self) -> None:
+        """End what ended tasks left behind in groups of their own. It has become ours, by the deaths of all between."""
+        self._sweep_at = 0.0
+        for pid in _direct_children():
+            if pid not in self._children and pid not in self._kept:
+                self._sweep_at = monotonic() + SWEEP_SECONDS  # its own children become ours next
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+
     def _end(self) -> NoReturn:
+        """End every child with its group, then what becomes ours as its parents die, until there is nothing."""
         for pid in self._children:
             self._kill(pid, signal.SIGKILL)
-        for pid in _adopted():
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        give_up = monotonic() + END_SECONDS
+        while monotonic() < give_up and (left := _direct_children()):
+            for pid in left:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            sleep(0.001)
         os._exit(0)
 
     def _send(self, *message: Any) -> None:
@@ -240,7 +268,7 @@ def _warm_up() -> None:
     rehearsal.prepare(run_to_end)
 
 
-def _adopted() -> list[int]:
+def _direct_children() -> list[int]:
     """:return: our direct children, the orphans we adopted included, as the kernel lists them"""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
