@@ -32,7 +32,6 @@ from localflyte.api.port import enter_worker
 from localflyte.api.resolve import plan_for
 from localflyte.wire.frames import FrameReader
 from localflyte.wire.frames import pack_frame
-from localflyte.worker import rehearsal
 from localflyte.worker.confine import become_subreaper
 from localflyte.worker.confine import die_with_parent
 from localflyte.worker.confine import outlive_parent
@@ -259,13 +258,10 @@ def _warm_up() -> None:
     for task in registry.tasks():
         with suppress(Exception):  # what is wrong with a task is said when it is called
             plan_for(task)
-    run_to_end = None
     if any(task.is_async for task in registry.tasks()):
         from localflyte.worker import loops
 
         loops.prepare()
-        run_to_end = loops.run_to_end
-    rehearsal.prepare(run_to_end)
 
 
 def _direct_children() -> list[int]:

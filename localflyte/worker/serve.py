@@ -24,7 +24,6 @@ from localflyte.wire.messages import inputs_from_wire
 from localflyte.worker.link import EngineGoneError
 from localflyte.worker.link import Link
 from localflyte.worker.loading import find_task
-from localflyte.worker.rehearsal import rehearse
 from localflyte.worker.traces import user_traceback
 
 __all__ = ("serve",)
@@ -33,7 +32,6 @@ __all__ = ("serve",)
 def serve(sock: Any) -> NoReturn:
     """Wait for a request on `sock`, serve it, and end this process."""
     link = Link(sock)
-    rehearse()
     request = link.receive_request()
     if request is None:
         os._exit(0)
