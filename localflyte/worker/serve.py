@@ -81,7 +81,8 @@ def _call(task: Any, values: dict[str, Any], link: Link) -> Any:
 
 def _enter(link: Link, request: dict[str, Any]) -> None:
     """Make this process the attempt: its context, its door to the engine. Not before the user's module is loaded: what
-    a module calls while it is imported is no call of the task."""
+    a module calls while it is imported is no call of the task.
+    """
     set_port(link)
     options = request["run_options"]
     enter_later(request, run_options=Options(**options) if options else None)
