@@ -1,4 +1,4 @@
-"""Scripts as people run them: in a process of their own, guarded or not."""
+"""Programs as people write them, run as people run them: tasks are found wherever they are defined, and main blocks run once."""
 
 from __future__ import annotations
 
@@ -7,53 +7,251 @@ import subprocess
 import sys
 from pathlib import Path
 
-import localflyte
+import pytest
 
-ROOT = str(Path(localflyte.__file__).parents[1])
+ROOT = Path(__file__).resolve().parents[2]
+#: how a script is started, and what its `import flyte` line has to be for that
+WAYS = {"python": ([], "import localflyte as flyte"), "localflyte": (["-m", "localflyte"], "import flyte")}
 
 
-def script(path: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
-    path.write_text(text)
-    env = {**os.environ, "PYTHONPATH": ROOT, "LOCALFLYTE_MAX_DEPTH": "5"}
-    return subprocess.run([sys.executable, *options, str(path)], capture_output=True, text=True, timeout=60, env=env, check=False)
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def write(folder: Path, way: str, **files: str) -> None:
+    """Write modules; in their names ``__`` stands for a slash."""
+    for name, text in files.items():
+        path = folder / f"{name.replace('__', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("import flyte\n", f"{WAYS[way][1]}\n"))
+
+
+def start(folder: Path, way: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *WAYS[way][0], *arguments]
+    return subprocess.run(command, cwd=folder, env=environ, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+
+def run(folder: Path, way: str, *arguments: str, stdin: str = "") -> list[str]:
+    done = start(folder, way, *arguments, stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
 
 
 TASKS = """
-import localflyte as flyte
-env = flyte.TaskEnvironment(name="script")
+import flyte
+env = flyte.TaskEnvironment("program")
+K = 10
 
 @env.task
-def double(x: int) -> int:
-    return 2 * x
+def add(x: int) -> int:
+    return x + K
 
 @env.task
-def starts_a_run(x: int) -> int:
-    return flyte.run(double, x=x).outputs()[0]
-
-@env.task
-def starts_itself(x: int) -> int:
-    return flyte.run(starts_itself, x=x).outputs()[0]
+async def main(n: int) -> int:
+    return sum([add(i) for i in range(n)])
+"""
+MAIN = """
+if __name__ == "__main__":
+    print("main block")
+    print(flyte.run(main, n=3).outputs()[0])
 """
 
 
-def test_a_guarded_script_runs(tmp_path: Path) -> None:
-    done = script(tmp_path / "guarded.py", TASKS + "\nif __name__ == '__main__':\n    print(flyte.run(double, x=4).outputs()[0])\n")
-    assert done.stdout == "8\n", done.stderr
+def test_a_script_runs_and_its_main_block_runs_once(tmp_path: Path, way: str) -> None:
+    write(tmp_path, way, program=TASKS + MAIN)
+    assert run(tmp_path, way, "program.py") == ["main block", "33"]
 
 
-def test_an_unguarded_run_fails_at_once_and_says_what_to_do(tmp_path: Path) -> None:
-    # Once, each worker that imported such a file started a run of its own, without end.
-    done = script(tmp_path / "unguarded.py", TASKS + "\nprint(flyte.run(double, x=4).outputs()[0])\n")
+def test_a_script_runs_from_any_folder(tmp_path: Path, way: str) -> None:
+    write(tmp_path, way, sub__program=TASKS + MAIN)
+    (tmp_path / "elsewhere").mkdir()
+    assert run(tmp_path / "elsewhere", way, "../sub/program.py") == ["main block", "33"]
+
+
+def test_tasks_under_the_main_guard_run(tmp_path: Path, way: str) -> None:
+    body = "".join(f"    {line}\n" for line in TASKS.splitlines()) + "    print(flyte.run(main, n=3).outputs()[0])\n"
+    write(tmp_path, way, program=f'if __name__ == "__main__":\n{body}')
+    assert run(tmp_path, way, "program.py") == ["33"]
+
+
+def test_a_run_at_the_top_level_is_refused_with_the_way_out(tmp_path: Path, way: str) -> None:
+    """A worker imports the script, and would start the run again."""
+    write(tmp_path, way, program=TASKS + "print(flyte.run(main, n=3).outputs()[0])\n")
+    done = start(tmp_path, way, "program.py")
+    assert done.returncode != 0
+    assert 'if __name__ == "__main__":' in done.stderr
+
+
+def test_tasks_made_by_a_function_keep_what_they_close_over(tmp_path: Path, way: str) -> None:
+    text = """
+import flyte
+
+def build(k):
+    env = flyte.TaskEnvironment(f"built{k}")
+
+    @env.task
+    def add(x: int) -> int:
+        return x + k
+
+    @env.task
+    def main(n: int) -> int:
+        return sum([add(i) for i in range(n)])
+
+    return main
+
+if __name__ == "__main__":
+    print(flyte.run(build(10), n=3).outputs()[0], flyte.run(build(20), n=3).outputs()[0])
+"""
+    write(tmp_path, way, program=text)
+    assert run(tmp_path, way, "program.py") == ["33 63"]
+
+
+def test_what_cannot_be_pickled_is_named(tmp_path: Path, way: str) -> None:
+    text = """
+import threading
+import flyte
+
+def build():
+    lock = threading.Lock()
+    env = flyte.TaskEnvironment("built")
+
+    @env.task
+    def held() -> int:
+        with lock:
+            return 1
+
+    return held
+
+if __name__ == "__main__":
+    flyte.run(build())
+"""
+    write(tmp_path, way, program=text)
+    done = start(tmp_path, way, "program.py")
     assert done.returncode == 1
-    assert "if __name__ ==" in done.stderr
+    assert "closure variable 'lock' of task built.held cannot be pickled" in done.stderr
 
 
-def test_a_task_may_start_a_run(tmp_path: Path) -> None:
-    done = script(tmp_path / "nested.py", TASKS + "\nif __name__ == '__main__':\n    print(flyte.run(starts_a_run, x=4).outputs()[0])\n")
-    assert done.stdout == "8\n", done.stderr
+def test_tasks_of_other_modules_are_imported_by_name(tmp_path: Path, way: str) -> None:
+    program = "import flyte\nfrom package.tasks import main\n" + MAIN
+    write(
+        tmp_path,
+        way,
+        program=program,
+        package____init__="",
+        package__tasks=TASKS.replace("K = 10", "from package.numbers import K"),
+        package__numbers="K = 10",
+    )
+    assert run(tmp_path, way, "program.py") == ["main block", "33"]
 
 
-def test_runs_that_start_runs_end_at_the_depth_limit(tmp_path: Path) -> None:
-    done = script(tmp_path / "endless.py", TASKS + "\nif __name__ == '__main__':\n    flyte.run(starts_itself, x=4)\n")
+def test_a_source_folder_that_the_program_names_is_its_root(tmp_path: Path, way: str) -> None:
+    program = """
+import pathlib
+import sys
+import flyte
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "src"))
+from app.tasks import main
+
+if __name__ == "__main__":
+    flyte.init_from_config(root_dir=pathlib.Path(__file__).parent / "src")
+    print(flyte.run(main, n=3).outputs()[0])
+"""
+    write(tmp_path, way, program=program, src__app____init__="", src__app__tasks=TASKS)
+    assert run(tmp_path, way, "program.py") == ["33"]
+
+
+def test_a_module_of_a_package_runs_with_dash_m(tmp_path: Path) -> None:
+    program = "import flyte\nfrom .tasks import main\n" + MAIN
+    write(tmp_path, "python", package____init__="", package__program=program, package__tasks=TASKS)
+    assert run(tmp_path, "python", "-m", "package.program") == ["main block", "33"]
+
+
+@pytest.mark.parametrize("source", ["-", "-c"])
+def test_code_without_a_file_runs(tmp_path: Path, source: str) -> None:
+    write(tmp_path, "python", program=TASKS + MAIN)
+    text = (tmp_path / "program.py").read_text()
+    arguments, stdin = (["-"], text) if source == "-" else (["-c", text], "")
+    assert run(tmp_path, "python", *arguments, stdin=stdin) == ["main block", "33"]
+
+
+def test_code_that_a_notebook_executes_runs(tmp_path: Path) -> None:
+    """Cells share one namespace called ``__main__`` and have no file."""
+    cells = [
+        TASKS.replace("import flyte\n", "import localflyte as flyte\n").replace("async ", ""),
+        "print(flyte.run(main, n=3).outputs()[0])",
+    ]
+    program = f"""
+namespace = {{"__name__": "__main__"}}
+for number, cell in enumerate({cells!r}):
+    exec(compile(cell, f"<cell {{number}}>", "exec"), namespace)
+"""
+    write(tmp_path, "python", program=program)
+    assert run(tmp_path, "python", "program.py") == ["33"]
+
+
+def test_classes_of_the_script_come_back_as_themselves(tmp_path: Path, way: str) -> None:
+    text = """
+import dataclasses
+import enum
+import flyte
+env = flyte.TaskEnvironment("classes")
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    seen: list[int]
+
+class Color(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+@env.task
+def move(point: Point, color: Color) -> Point:
+    return Point(point.x + color.value, [*point.seen, point.x])
+
+@env.task
+async def main() -> Point:
+    return move(Point(1, []), Color.BLUE)
+
+if __name__ == "__main__":
+    point = flyte.run(main).outputs()[0]
+    print(point, type(point) is Point)
+"""
+    write(tmp_path, way, program=text)
+    assert run(tmp_path, way, "program.py") == ["Point(x=3, seen=[1]) True"]
+
+
+def test_a_task_sees_the_arguments_and_the_folder_of_its_caller(tmp_path: Path, way: str) -> None:
+    text = """
+import os
+import sys
+import flyte
+env = flyte.TaskEnvironment("seen")
+
+@env.task
+def sees() -> list[str]:
+    return [*sys.argv[1:], os.path.basename(os.getcwd()), os.path.basename(__file__)]
+
+if __name__ == "__main__":
+    print(flyte.run(sees).outputs()[0])
+"""
+    write(tmp_path, way, sub__program=text)
+    assert run(tmp_path, way, "sub/program.py", "one", "two") == [str(["one", "two", tmp_path.name, "program.py"])]
+
+
+@pytest.mark.parametrize("name", ["types", "json", "select", "queue", "token", "random"])
+def test_a_module_of_the_users_that_is_called_like_one_of_pythons_harms_no_worker(tmp_path: Path, name: str) -> None:
+    """The caller has loaded what it needs; a worker begins with the user's path and needs the same modules."""
+    program = "import sys\n" + TASKS + MAIN + "    sys.path.insert(0, 'shadows')\n    print(flyte.run(main, n=3).outputs()[0])\n"
+    write(tmp_path, "localflyte", program=program, **{f"shadows__{name}": "raise ImportError('shadowed')"})
+    assert run(tmp_path, "localflyte", "program.py") == ["main block", "33", "33"]
+
+
+def test_an_exception_of_a_task_ends_the_script_with_the_tasks_own_traceback(tmp_path: Path, way: str) -> None:
+    write(tmp_path, way, program=TASKS.replace("x + K", "x + K // (x - 2)") + MAIN)
+    done = start(tmp_path, way, "program.py")
     assert done.returncode == 1
-    assert "max_depth" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
+    assert "return x + K // (x - 2)" in done.stderr
