@@ -64,7 +64,10 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
     if not _loop_runs_here():
         from asyncio import run
 
-        return run(coroutine)
+        try:
+            return run(coroutine)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt from None  # how asyncio noticed it is of no interest to the person who pressed Ctrl-C
     from asyncio import run as run_loop
     from contextvars import copy_context
     from threading import Thread
