@@ -223,6 +223,8 @@ class NonRecoverableError(RuntimeUserError):
 class RuntimeDataValidationError(RuntimeUserError):
     """Raised when a value does not fit the type its task declared for it."""
 
+    recoverable = False  # the same code gives the same wrong value again
+
     def __init__(self, var: str, e: Exception | str, task_name: str = "") -> None:
         place = f"In task {task_name} variable {var}" if task_name else f"Variable {var}"
         super().__init__("DataValidationError", f"{place}: {e}")

@@ -79,7 +79,7 @@ class Runner:
             # Each worker that imports the file would start a run, whose workers import the file ...
             raise ModuleLoadError(
                 f"flyte.run({task.name}) is called while a worker imports its module. Every process that runs a task imports the "
-                f"file, here as on a cluster: put the call under `if __name__ == \"__main__\":`."
+                'file, here as on a cluster: put the call under `if __name__ == "__main__":`.'
             )
         inherited = context.run_options if context is not None else None
         shared = self._shared if inherited is None else Options(**{**_said(inherited), **_said(self._shared)})

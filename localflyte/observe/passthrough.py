@@ -9,23 +9,44 @@ from localflyte.spec.event import Event
 
 __all__ = ("Passthrough",)
 
+LONGEST_LINE = 1 << 16  # bytes kept back for the rest of their line; a task that never ends one is shown in pieces
+
 
 class Passthrough:
-    """Writes task output to this process's own streams, and notices to stderr."""
+    """Writes task output to this process's own streams, whole lines where tasks print at the same time, and notices to stderr."""
+
+    def __init__(self) -> None:
+        self._begun: dict[tuple[str, str], bytes] = {}
 
     def __call__(self, event: Event) -> None:
         if event.kind == "log":
-            stream = sys.stdout if event.data["stream"] == "stdout" else sys.stderr
-            data: bytes = event.data["data"]
-            with suppress(OSError, ValueError):  # a closed stream, or `| head`: the run goes on
-                buffer = getattr(stream, "buffer", None)
-                if buffer is None:  # a notebook, a test's capture
-                    stream.write(data.decode(errors="replace"))
-                else:
-                    stream.flush()
-                    buffer.write(data)
-                    buffer.flush()
+            self._take(event.action, event.data["stream"], event.data["data"])
         elif event.kind == "notice":
-            with suppress(OSError, ValueError):
-                sys.stderr.write(f"localflyte: {event.data['text']}\n")
-                sys.stderr.flush()
+            _write("stderr", f"localflyte: {event.data['text']}\n".encode())
+
+    def close(self) -> None:
+        """Write what was never ended with a line feed."""
+        for (_, stream), rest in self._begun.items():
+            _write(stream, rest)
+        self._begun.clear()
+
+    def _take(self, action: str, stream: str, data: bytes) -> None:
+        place = (action, stream)
+        data = self._begun.pop(place, b"") + data
+        whole = data.rfind(b"\n") + 1 or (len(data) if len(data) > LONGEST_LINE else 0)
+        if whole < len(data):
+            self._begun[place] = data[whole:]
+        if whole:
+            _write(stream, data[:whole])
+
+
+def _write(name: str, data: bytes) -> None:
+    stream = sys.stdout if name == "stdout" else sys.stderr
+    with suppress(OSError, ValueError):  # a closed stream, or `| head`: the run goes on
+        buffer = getattr(stream, "buffer", None)
+        if buffer is None:  # a notebook, a test's capture
+            stream.write(data.decode(errors="replace"))
+        else:
+            stream.flush()
+            buffer.write(data)
+            buffer.flush()

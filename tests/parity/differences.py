@@ -64,8 +64,8 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
     ),
     ("retries", "after_a_wrong_output"): Difference(
         "['RuntimeDataValidationError DataValidationError user', 1]",
-        "['RuntimeUserError DataValidationError user', 3]",
-        _CROSSES + ", and is retried like them",
+        "['RuntimeUserError DataValidationError user', 1]",
+        _CROSSES,
     ),
     ("tracing", "sync_trace_in_an_async_task"): Difference(
         "'RuntimeUserError AssertionError user'",
