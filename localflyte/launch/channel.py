@@ -92,6 +92,8 @@ class Channel:
                     return
         except ProtocolError as error:
             self._fail(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever a message does to us, it may only hurt who sent it
+            self._fail(f"a message could not be taken: {type(error).__name__}: {error}")
 
     def drain(self) -> None:
         """Read on until nothing is left: the other end has exited, so all it ever sent is here."""
