@@ -132,9 +132,7 @@ class ForkServerHandle:
                 else:
                     self._process.kill()
                     self._process.wait()
-        for child in tuple(self._children.values()):
-            child.ended(Exit(9, (0.0, 0.0)))
-        self._children.clear()
+        self._bury()
 
     # -- children -----------------------------------------------------------------------------------------------
 
@@ -234,6 +232,10 @@ class ForkServerHandle:
 
     def _on_close(self, reason: str) -> None:
         self._shut(reason or self._cause_of_death())
+        self._bury()
+
+    def _bury(self) -> None:
+        """Settle the children of a server that is gone. They have died with it; their groups may not have."""
         for child in tuple(self._children.values()):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, 9)  # its parent is dead, so we are all it has left
