@@ -120,6 +120,21 @@ class ForkServerHandle:
         await loaded.wait()
         return problem[0]
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody has a child of it, or waits for one."""
+        loading = any(not loaded.is_set() for loaded, _ in self._loads.values())
+        return loading or bool(self._waiting) or len(self._children) > len(self._idle)
+
+    def dismiss(self) -> None:
+        """Have the server and its idle children end, without waiting for it; `has_ended` tells when."""
+        self._shut("dismissed")
+        self._bury()
+
+    def has_ended(self) -> bool:
+        """:return: whether the process is gone, and reaped"""
+        return self._process is None or self._process.poll() is not None
+
     async def aclose(self) -> None:
         """End the server and, by closing its control socket, every child it has."""
         self._shut("closed")

@@ -21,6 +21,7 @@ from localflyte.spec.run import RunRequest
 
 __all__ = ("RunView", "Servers")
 
+MAX_WARM = 8  # servers kept for who may come back; a program that gives each call variables of its own would have thousands
 MAX_RESTARTS = 4  # of one fork server, in the time below; a server that keeps dying will not do better the fifth time
 RESTART_SECONDS = 60.0
 
@@ -102,6 +103,7 @@ class Servers:
         if key in self._handles:
             self._count_death(key, self._handles[key].death)
             run.notice(f"a fork server ended ({self._handles[key].death}) and is replaced")
+        self._make_room()
         around = run.request.surroundings
         spec = ServerSpec(
             python=around.python,
@@ -124,6 +126,18 @@ class Servers:
         handle.start()
         self._handles[key] = handle
         return handle
+
+    def _make_room(self) -> None:
+        """Let the oldest servers go that nobody uses, and reap those that went."""
+        for key, handle in tuple(self._handles.items()):
+            if len(self._handles) < MAX_WARM:
+                break
+            if not handle.busy:
+                self._retired.append(self._handles.pop(key))
+        for handle in self._retired:
+            if handle.alive and not handle.busy:
+                handle.dismiss()
+        self._retired = [handle for handle in self._retired if not handle.has_ended()]
 
     def _count_death(self, key: tuple[object, ...], death: str) -> None:
         deaths = self._deaths.setdefault(key, deque())

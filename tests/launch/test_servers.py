@@ -11,6 +11,7 @@ import psutil
 import pytest
 from programs import misbehaving
 from programs import processes
+from programs import wide
 
 import localflyte as flyte
 from localflyte import errors
@@ -78,3 +79,10 @@ def test_each_set_of_variables_has_a_server_of_its_own(monkeypatch: pytest.Monke
     assert run(task)["env"] == "first"
     monkeypatch.setenv("LEFT_BEHIND", "second")
     assert run(task)["env"] == "second"
+
+
+def test_servers_that_nobody_uses_any_more_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localflyte.launch.servers.MAX_WARM", 3)
+    assert run(wide.variables, n=8) == [str(number) for number in range(8)] * 2
+    at_work = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    assert len(at_work) <= 4  # one may be on its way out
