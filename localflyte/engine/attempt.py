@@ -46,7 +46,8 @@ class Attempt:
         child.begin(self, self._request())
         try:
             await child.settled.wait()
-            outcome = judge(child, self.call.task, self.number + 1)
+            seconds = time.monotonic() - began
+            outcome = judge(child, self.call.task, self.number + 1, seconds)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._stop(child)
@@ -56,7 +57,6 @@ class Attempt:
             with anyio.CancelScope(shield=True):
                 await self._end_calls()
         error = {"code": outcome.error.code, "message": outcome.error.message} if outcome.error else None
-        seconds = time.monotonic() - began
         run.emit("attempt.ended", action, attempt=self.number, status=outcome.status.value, seconds=seconds, error=error)
         return outcome
 

@@ -43,7 +43,7 @@ async def perform(host: Host, call: Call) -> Outcome:
         status=outcome.status.value,
         cached=outcome.cached,
         attempts=outcome.attempts,
-        seconds=time.monotonic() - began,
+        seconds=outcome.seconds or time.monotonic() - began,
         error=error,
     )
     return outcome

@@ -24,29 +24,29 @@ _SIGNALS = {
 }
 
 
-def judge(child: Child, task: str, attempts: int) -> Outcome:
-    """:return: the outcome of an attempt whose child has settled, after so many attempts"""
+def judge(child: Child, task: str, attempts: int, seconds: float) -> Outcome:
+    """:return: the outcome of an attempt whose child has settled, after so many attempts and seconds of the last"""
     try:
         if child.broken:
             raise ProtocolError(child.broken)
         if child.reply is not None:
             if child.reply.ok:
-                return Outcome(status=Status.SUCCEEDED, outputs=outputs_from_wire(child.reply.payload), attempts=attempts)
-            return failure(error_from_wire(child.reply.payload), attempts)
+                return Outcome(status=Status.SUCCEEDED, outputs=outputs_from_wire(child.reply.payload), attempts=attempts, seconds=seconds)
+            return failure(error_from_wire(child.reply.payload), attempts, seconds)
     except ProtocolError as error:
         message = (
             f"The worker of task {task} sent what is no message of localflyte's: {error}. "
             f"Does the task write to descriptors it did not open?"
         )
-        return failure(ErrorInfo("system", "ProtocolError", message, "system"), attempts)
+        return failure(ErrorInfo("system", "ProtocolError", message, "system"), attempts, seconds)
     assert child.exit is not None
-    return failure(_without_reply(child.exit, task), attempts)
+    return failure(_without_reply(child.exit, task), attempts, seconds)
 
 
-def failure(error: ErrorInfo, attempts: int = 0) -> Outcome:
+def failure(error: ErrorInfo, attempts: int = 0, seconds: float = 0.0) -> Outcome:
     """:return: the outcome that carries the error"""
     status = {"TaskTimeoutError": Status.TIMED_OUT, "ActionAbortedError": Status.ABORTED}.get(error.platform, Status.FAILED)
-    return Outcome(status=status, error=error, attempts=attempts)
+    return Outcome(status=status, error=error, attempts=attempts, seconds=seconds)
 
 
 def _without_reply(end: Exit, task: str) -> ErrorInfo:

@@ -10,7 +10,7 @@ attempt.started    attempt, pid
 attempt.ended      attempt, status, seconds, error {code, message}
 action.retrying    attempt, delay
 action.stored      key
-action.finished    status, cached, attempts, seconds, error {kind, code, message, traceback}
+action.finished    status, cached, attempts, seconds (of its last attempt), error {kind, code, message, traceback}
 action.report      path
 action.trace       name, parent, inputs, outputs, started, seconds, error {code, message}; the action is the traced call
 log                attempt, stream ("stdout" | "stderr"), data: bytes

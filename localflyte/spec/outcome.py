@@ -46,3 +46,5 @@ class Outcome:
     error: ErrorInfo | None = None
     cached: bool = False
     attempts: int = 1
+    seconds: float = 0.0
+    """How long its last attempt ran; waiting for its turn is not counted."""
