@@ -16,6 +16,8 @@ from programs import wide
 import localflyte as flyte
 from localflyte import errors
 
+IDLE = 2  # children that may or may not be there ahead of demand, with three descriptors each
+
 
 def run(task: Any, **inputs: Any) -> Any:
     return flyte.run(task, **inputs).outputs()[0]
@@ -50,18 +52,18 @@ def test_a_server_that_died_between_runs_is_replaced() -> None:
 
 
 def test_dead_servers_leave_no_descriptor_thread_or_zombie(tmp_path: Path) -> None:
-    def counts() -> tuple[int, int, int]:
+    def counts() -> list[int]:
         gc.collect()
         me = psutil.Process()
-        return me.num_fds(), threading.active_count(), len(me.children())
+        return [me.num_fds(), threading.active_count(), len(me.children())]
 
     path = tmp_path / "count"
     run(processes.kills_its_server.override(retries=1), path=str(path))
-    before = counts()
-    for _ in range(3):
+    before = [most + spare for most, spare in zip(counts(), (IDLE * 3, 0, 0), strict=True)]
+    for _ in range(5):
         path.unlink()
         run(processes.kills_its_server.override(retries=1), path=str(path))
-    assert counts() == before
+    assert all(now <= most for now, most in zip(counts(), before, strict=True)), (counts(), before)
 
 
 def test_a_server_that_keeps_dying_is_not_restarted_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
