@@ -52,6 +52,8 @@ _REFUSED = {
 }
 #: Options that change nothing here and that a person may count on; the run says so.
 _TOLD = {"notifications": "notifications are recorded with the run and not sent"}
+#: Variables that change from call to call and mean nothing to a task; each new value would start another fork server.
+_RESTLESS = ("PYTEST_CURRENT_TEST",)
 _MODES = ("local", "remote", "hybrid", None)
 
 
@@ -83,10 +85,12 @@ class Runner:
             )
         inherited = context.run_options if context is not None else None
         shared = self._shared if inherited is None else Options(**{**_said(inherited), **_said(self._shared)})
+        if port is None:
+            task.forget_code()
         invocation = invocation_for(task, args, kwargs, run=shared, root=True, custom_context=self._own.get("custom_context"))
         own = {**_whose(), **{key: value for key, value in self._own.items() if key != "custom_context"}}
         if port is not None:
-            outputs, told = port.run(invocation, {**own, "options": _said(shared)})
+            outputs, told = await port.arun(invocation, {**own, "options": _said(shared)})
             return Run(told["name"], told["folder"], task, invocation, outputs)
         request = RunRequest(invocation=invocation, surroundings=surroundings(), options=_said(shared), **own)
         result = await self._finish(request)
@@ -159,7 +163,7 @@ def surroundings() -> Surroundings:
         cwd=os.getcwd(),
         sys_path=tuple(os.path.abspath(entry) for entry in sys.path),
         argv=tuple(sys.argv),
-        env=dict(os.environ),
+        env={name: value for name, value in os.environ.items() if name not in _RESTLESS},
         umask=umask,
         alias=bool(bridge and bridge.installed()),
     )

@@ -35,8 +35,6 @@ class Settings:
     home: Path = field(default_factory=_default_home)
     #: cores that localflyte may hand out; None: what this machine lets us use
     cpu: float | None = None
-    #: bytes of memory that localflyte may hand out ("8Gi" works too); None: what this machine has
-    memory: int | None = None
     #: cores that a task asks for when it declares none
     default_cpu: float = 0.25
     #: children forked ahead of demand for each fork server; None: as many as there are cores
@@ -45,14 +43,10 @@ class Settings:
     grace_seconds: float = 5.0
     #: how deep tasks may call tasks; deeper is taken for endless recursion
     max_depth: int = 100
-    #: invocations of one run that may be past admission at once
-    max_in_flight: int = 1000
     #: bytes of one message between the engine and a worker; a larger one is refused before it is read
     max_frame_bytes: int = 1024 * MIB
     #: bytes kept of what one attempt prints on one stream; the rest is dropped, and the log says so
     log_cap_bytes: int = 64 * MIB
-    #: calls that one `flyte.map` without a concurrency has under way at once
-    max_map_window: int = 1000
     #: refuse what is clamped or only recorded otherwise, such as a request larger than this machine
     strict: bool = False
 
@@ -112,15 +106,12 @@ def _from_pyproject(start: Path) -> dict[str, Any]:
 _KINDS = {
     "home": "a folder",
     "cpu": "a number above 0",
-    "memory": "a size",
     "default_cpu": "a number above 0",
     "prefork": "a whole number of at least 0",
     "grace_seconds": "a number of at least 0",
     "max_depth": "a whole number above 0",
-    "max_in_flight": "a whole number above 0",
     "max_frame_bytes": "a size",
     "log_cap_bytes": "a size",
-    "max_map_window": "a whole number above 0",
     "strict": "true or false",
 }
 _BOOLS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}

@@ -39,10 +39,10 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
     ("variable", "text", "name", "value"),
     [
         ("LOCALFLYTE_CPU", "1.5", "cpu", 1.5),
-        ("LOCALFLYTE_MEMORY", "8Gi", "memory", 8 * 1024**3),
-        ("LOCALFLYTE_MEMORY", "1.5Gi", "memory", 3 * 512 * 1024**2),
-        ("LOCALFLYTE_MEMORY", "500M", "memory", 500_000_000),
-        ("LOCALFLYTE_MEMORY", "1024", "memory", 1024),
+        ("LOCALFLYTE_LOG_CAP_BYTES", "8Gi", "log_cap_bytes", 8 * 1024**3),
+        ("LOCALFLYTE_LOG_CAP_BYTES", "1.5Gi", "log_cap_bytes", 3 * 512 * 1024**2),
+        ("LOCALFLYTE_LOG_CAP_BYTES", "500M", "log_cap_bytes", 500_000_000),
+        ("LOCALFLYTE_LOG_CAP_BYTES", "1024", "log_cap_bytes", 1024),
         ("LOCALFLYTE_PREFORK", "0", "prefork", 0),
         ("LOCALFLYTE_GRACE_SECONDS", "0", "grace_seconds", 0.0),
         ("LOCALFLYTE_MAX_DEPTH", "7", "max_depth", 7),
@@ -55,11 +55,11 @@ def test_variable(tmp_path: Path, variable: str, text: str, name: str, value: ob
 
 
 def test_table_of_the_nearest_pyproject(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text('[tool.localflyte]\nmemory = "1Gi"\ndefault-cpu = 1\nstrict = true\n')
+    (tmp_path / "pyproject.toml").write_text('[tool.localflyte]\nlog_cap_bytes = "1Gi"\ndefault-cpu = 1\nstrict = true\n')
     below = tmp_path / "src" / "deep"
     below.mkdir(parents=True)
     settings = load_settings({"LOCALFLYTE_HOME": "/h"}, below)
-    assert (settings.memory, settings.default_cpu, settings.strict) == (1024**3, 1.0, True)
+    assert (settings.log_cap_bytes, settings.default_cpu, settings.strict) == (1024**3, 1.0, True)
 
 
 def test_only_the_nearest_pyproject_counts(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_relative_home_in_a_table_counts_from_its_file(tmp_path: Path) -> None:
         ("", {"LOCALFLYTE_MAX_DEPTH": "0"}, "above 0, not '0'"),
         ("", {"LOCALFLYTE_CPU": "nan"}, "LOCALFLYTE_CPU must be a number above 0, not 'nan'"),
         ("", {"LOCALFLYTE_CPU": "inf"}, "must be a number above 0"),
-        ("", {"LOCALFLYTE_MEMORY": "8 giraffes"}, 'must be a size, in bytes or like "512Mi", not .8 giraffes.'),
+        ("", {"LOCALFLYTE_LOG_CAP_BYTES": "8 giraffes"}, 'must be a size, in bytes or like "512Mi", not .8 giraffes.'),
         ("", {"LOCALFLYTE_STRICT": "perhaps"}, "LOCALFLYTE_STRICT must be true or false, not 'perhaps'"),
         ("", {"LOCALFLYTE_HOME": ""}, "LOCALFLYTE_HOME must be a folder"),
         ("[tool.localflyte]\nmax_depth = true\n", {}, "max_depth in .* must be a whole number above 0, not True"),

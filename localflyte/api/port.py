@@ -22,7 +22,7 @@ class Port(Protocol):
     async def acall(self, invocation: Invocation) -> Sequence[Packed]:
         """Run a nested call; cancelling the await ends the child's process."""
 
-    def run(self, invocation: Invocation, options: Mapping[str, Any]) -> tuple[Sequence[Packed], Mapping[str, Any]]:
+    async def arun(self, invocation: Invocation, options: Mapping[str, Any]) -> tuple[Sequence[Packed], Mapping[str, Any]]:
         """Start an independent run (``flyte.run`` inside a task) and wait for its end.
 
         :return: its outputs, and its ``name`` and ``folder``

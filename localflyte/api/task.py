@@ -294,6 +294,12 @@ class TaskTemplate(Generic[P, R, F]):
             self._ref = reference_to(self, self.name, self.function, self.original)
         return self._ref
 
+    def forget_code(self) -> None:
+        """Pickle the code again when it is next asked for: in a notebook, what it refers to may be another thing by then."""
+        if self._ref is not None and self._ref.pickle:
+            self._ref = None
+            self.plans.clear()
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         place = place_of(self.function) if self.function is not None else None
         if place is not None and registry.find(self.function.__module__, self.name) is self.original:

@@ -19,7 +19,7 @@ from localflyte.spec.invocation import Invocation
 from localflyte.spec.outcome import Outcome
 from localflyte.spec.plan import Plan
 from localflyte.wire.messages import inputs_from_wire
-from localflyte.wire.messages import plan_from_wire
+from localflyte.wire.messages import task_to_wire
 
 __all__ = ("Attempt",)
 
@@ -64,7 +64,7 @@ class Attempt:
         """Take what the child asks for while it works."""
         match message:
             case ["plan", int(number), row]:
-                self._plans[number] = plan_from_wire(row)
+                self._plans[number] = self.call.run.read_plan(row)
             case ["call", int(number), int(plan), inputs, str(group), dict(context)]:
                 invocation = self._invocation(plan, inputs, group, context)
                 self._begin(child, number, self._host.nested(self.call, invocation))
@@ -145,7 +145,7 @@ class Attempt:
         plan, request = call.invocation.plan, run.request
         folder = request.raw_data_path or f"{run.folder}/data"
         return {
-            "task": self._host.task_row(plan),
+            "task": task_to_wire(plan.task),
             "inputs": call.invocation.inputs,
             "env": {"FLYTE_ATTEMPT_NUMBER": str(self.number), "RUN_NAME": run.name, "ACTION_NAME": call.action, **run.env},
             "run": run.name,

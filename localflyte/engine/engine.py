@@ -35,7 +35,6 @@ from localflyte.settings import Settings
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.outcome import Outcome
 from localflyte.spec.packed import Packed
-from localflyte.spec.plan import Plan
 from localflyte.spec.run import RunRequest
 from localflyte.spec.run import RunResult
 from localflyte.store.memo import Memo
@@ -60,7 +59,6 @@ class Engine:
         self._servers = Servers(self.hub, settings)
         self._sinks_for = sinks_for
         self._runs: dict[str, RunState] = {}
-        self._task_rows: dict[int, tuple[Plan, dict[str, Any]]] = {}
 
     async def run(self, request: RunRequest, sinks: Sequence[Sink] = (), parent: Call | None = None) -> RunResult:
         """Carry a run to its end. A failure of the root is a result; only cancelling raises."""
@@ -129,21 +127,18 @@ class Engine:
     async def _admit_cpu(self, call: Call) -> Lease:
         cpu = call.invocation.plan.resources.cpu
         if cpu is not None and cpu > self.ledger.cpu:
+            if self.settings.strict:
+                raise RuntimeUserError(
+                    "ResourceLimitError",
+                    f"Task {call.task} asks for {cpu:g} CPUs and this machine has {self.ledger.cpu:g}. Ask for less, or leave strict off "
+                    f"(LOCALFLYTE_STRICT, [tool.localflyte] strict) to run it with what there is.",
+                )
             call.run.notice(f"{call.task} asks for {cpu:g} CPUs and this machine has {self.ledger.cpu:g}: it gets all of them")
         return await self.ledger.acquire(self.settings.default_cpu if cpu is None else cpu)
 
     async def take_child(self, call: Call) -> Child:
         """:return: a process that has the call's code loaded and waits for its request"""
         return await self._servers.take(call.run, call.invocation.plan)
-
-    def task_row(self, plan: Plan) -> dict[str, Any]:
-        """:return: the plan's task reference as it goes into every request"""
-        known = self._task_rows.get(id(plan))
-        if known is None:
-            task = plan.task
-            row = {"name": task.name, "module": task.module, "file": task.file, "pickle": task.pickle}
-            known = self._task_rows[id(plan)] = (plan, row)
-        return known[1]
 
     async def aclose(self) -> None:
         """End every process this engine started."""

@@ -14,7 +14,6 @@ from localflyte.launch.child import Child
 from localflyte.settings import Settings
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.outcome import Outcome
-from localflyte.spec.plan import Plan
 from localflyte.store.memo import Memo
 
 __all__ = ("Answer", "Host")
@@ -32,9 +31,6 @@ class Host(Protocol):
 
     async def take_child(self, call: Call) -> Child:
         """:return: a process that has the call's code loaded and waits for its request"""
-
-    def task_row(self, plan: Plan) -> dict[str, Any]:
-        """:return: the plan's task reference as it goes into every request"""
 
     def nested(self, parent: Call, invocation: Invocation) -> Coroutine[Any, Any, Answer]:
         """Carry a call that a task made."""

@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
+from msgpack import packb
+
 from localflyte.engine.admission import Ledger
 from localflyte.runs.names import ROOT_ACTION
 from localflyte.runs.names import action_name
 from localflyte.spec.event import Event
 from localflyte.spec.invocation import Invocation
+from localflyte.spec.plan import Plan
 from localflyte.spec.run import RunRequest
+from localflyte.wire.messages import plan_from_wire
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -42,6 +46,7 @@ class RunState:
         self.slots = Ledger(float(limit)) if limit else None
         self._sinks = list(sinks)
         self._seq: dict[tuple[str, str, str, str], int] = {}
+        self._plans: dict[bytes, Plan] = {}
         self._said: set[str] = set()
 
     def add_sink(self, sink: Sink) -> None:
@@ -100,6 +105,17 @@ class RunState:
         key = (parent, task, digest, invocation.group)
         seq = self._seq[key] = self._seq.get(key, 0) + 1
         return action_name(parent, task, digest, seq, invocation.group)
+
+    def read_plan(self, row: Any) -> Plan:
+        """Read a plan that a task sent. Equal plans become one: a thousand parents that call the same task send it a thousand times.
+
+        :raises ProtocolError: if it is no plan
+        """
+        key = packb(row)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = plan_from_wire(row)
+        return plan
 
     def _set_aside(self, sink: Sink, error: Exception) -> None:
         self._sinks.remove(sink)

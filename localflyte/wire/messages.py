@@ -34,7 +34,14 @@ from localflyte.spec.plan import SecretTerms
 from localflyte.spec.plan import TaskRef
 from localflyte.spec.plan import TimeoutTerms
 
-__all__ = ("error_from_wire", "inputs_from_wire", "outputs_from_wire", "plan_from_wire", "plan_to_wire")
+__all__ = (
+    "error_from_wire",
+    "inputs_from_wire",
+    "outputs_from_wire",
+    "plan_from_wire",
+    "plan_to_wire",
+    "task_to_wire",
+)
 
 _TERMS = {"task": TaskRef, "cache": CacheTerms, "retries": RetryTerms, "timeout": TimeoutTerms, "resources": ResourceTerms}
 
@@ -47,6 +54,11 @@ def plan_to_wire(plan: Plan) -> dict[str, Any]:
     row["secrets"] = [_plain(secret) for secret in plan.secrets]
     row["reuse"] = None if plan.reuse is None else _plain(plan.reuse)
     return row
+
+
+def task_to_wire(task: TaskRef) -> dict[str, Any]:
+    """:return: the reference as a plain mapping, as every request carries it"""
+    return {"name": task.name, "module": task.module, "file": task.file, "pickle": task.pickle}
 
 
 def plan_from_wire(row: Any) -> Plan:

@@ -138,6 +138,19 @@ class Link:
 
     async def acall(self, invocation: Invocation) -> Sequence[Packed]:
         """Run a nested call; when the await is cancelled the child process is ended."""
+        return _outputs(await self._ask("call", invocation))
+
+    async def arun(self, invocation: Invocation, options: Mapping[str, Any]) -> tuple[Sequence[Packed], Mapping[str, Any]]:
+        """Start an independent run and wait for its end; cancelling the await ends it.
+
+        :return: its outputs and what the engine says of it: name and folder
+        """
+        message = await self._ask("run", invocation, dict(options))
+        outputs = _outputs(message)
+        assert message is not None  # else the line above has raised
+        return outputs, message[4]
+
+    async def _ask(self, kind: str, invocation: Invocation, *more: Any) -> list[Any] | None:
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -145,22 +158,13 @@ class Link:
             self._open()
         self._attach(loop)
         waiter = _Waiter(loop.create_future(), loop)
-        number = self._submit("call", invocation, waiter)
+        number = self._submit(kind, invocation, waiter, *more)
         try:
             await waiter.future
         except asyncio.CancelledError:
             self._cancel(number)
             raise
-        return _outputs(waiter.message)
-
-    def run(self, invocation: Invocation, options: Mapping[str, Any]) -> tuple[Sequence[Packed], Mapping[str, Any]]:
-        """Start an independent run and block until it ended.
-
-        :return: its outputs and what the engine says of it: name and folder
-        """
-        waiter = _Waiter()
-        message = self._wait(waiter, self._submit("run", invocation, waiter, dict(options)))
-        return _outputs(message), message[4]
+        return waiter.message
 
     def _submit(self, kind: str, invocation: Invocation, waiter: _Waiter, *more: Any) -> int:
         self._check_process()

@@ -78,7 +78,7 @@ class FakePort:
             self.running -= 1
         return task.interface.encode_outputs(result, task=task.name)
 
-    def run(self, invocation: Invocation, options: Mapping[str, Any]) -> str:
+    async def arun(self, invocation: Invocation, options: Mapping[str, Any]) -> Any:
         raise NotImplementedError
 
     def tell(self, kind: str, data: Mapping[str, Any]) -> None:

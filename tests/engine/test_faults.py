@@ -13,6 +13,7 @@ from programs.misbehaving import env
 
 import localflyte as flyte
 from localflyte import errors
+from localflyte.engine.thread import close_engine
 
 
 def run(task: Any, **inputs: Any) -> Any:
@@ -191,3 +192,15 @@ def test_a_failing_sink_is_set_aside_and_the_run_goes_on() -> None:
 
 
 assert env.tasks  # the module under test is the one that declares them
+
+
+def test_a_request_larger_than_the_machine_is_cut_and_said_or_refused_when_strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = misbehaving.fine.override(resources=flyte.Resources(cpu=1000))
+    events: list[Any] = []
+    assert flyte.with_runcontext(sinks=[events.append]).run(task, x=1).outputs()[0] == 2
+    assert [event.data["text"] for event in events if event.kind == "notice"] != []
+    close_engine()
+    monkeypatch.setenv("LOCALFLYTE_STRICT", "1")
+    with pytest.raises(errors.RuntimeUserError, match="asks for 1000 CPUs") as caught:
+        run(task, x=1)
+    assert caught.value.code == "ResourceLimitError"

@@ -255,3 +255,58 @@ def test_an_exception_of_a_task_ends_the_script_with_the_tasks_own_traceback(tmp
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stderr
     assert "return x + K // (x - 2)" in done.stderr
+
+
+UNGUARDED = "\nprint(flyte.run(main, n=3).outputs()[0])\n"
+
+
+def test_a_run_outside_of_a_main_block_fails_at_once_and_says_what_to_do(tmp_path: Path, way: str) -> None:
+    # Once, each worker that imported such a file started a run of its own, without end.
+    write(tmp_path, way, program=TASKS + UNGUARDED)
+    done = start(tmp_path, way, "program.py")
+    assert done.returncode == 1
+    assert "if __name__ ==" in done.stderr
+
+
+STARTS_RUNS = """
+import asyncio, os, time
+import flyte
+env = flyte.TaskEnvironment("program")
+
+@env.task
+def meets(mine: str, other: str) -> str:
+    open(mine, "w").close()
+    until = time.monotonic() + 20
+    while not os.path.exists(other):
+        if time.monotonic() > until:
+            raise TimeoutError("the other run never began")
+        time.sleep(0.01)
+    return "met"
+
+@env.task
+async def both() -> list[str]:
+    runs = await asyncio.gather(flyte.run.aio(meets, mine="a", other="b"), flyte.run.aio(meets, mine="b", other="a"))
+    return [run.outputs()[0] for run in runs]
+
+@env.task
+def again(n: int) -> int:
+    return flyte.run(again, n=n + 1).outputs()[0]
+"""
+
+
+def test_runs_that_a_task_starts_go_on_side_by_side(tmp_path: Path, way: str) -> None:
+    write(tmp_path, way, program=STARTS_RUNS + "\nif __name__ == '__main__':\n    print(flyte.run(both).outputs()[0])\n")
+    assert run(tmp_path, way, "program.py") == ["['met', 'met']"]
+
+
+def test_runs_that_start_runs_end_at_the_depth_limit(tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALFLYTE_MAX_DEPTH", "5")
+    write(tmp_path, way, program=STARTS_RUNS + "\nif __name__ == '__main__':\n    flyte.run(again, n=0)\n")
+    done = start(tmp_path, way, "program.py")
+    assert done.returncode == 1
+    assert "max_depth" in done.stderr
+
+
+def test_what_a_later_cell_changes_is_seen_by_the_next_run(tmp_path: Path) -> None:
+    cells = TASKS + "\nprint(flyte.run(main, n=1).outputs()[0])\nK = 20\nprint(flyte.run(main, n=1).outputs()[0])\n"
+    assert run(tmp_path, "python", "-", stdin=cells.replace("import flyte\n", "import localflyte as flyte\n")) == ["10", "20"]

@@ -62,7 +62,7 @@ def test_a_run_gives_its_outputs_and_what_the_engine_says_of_it() -> None:
         return False
 
     with FakeEngine(on_message) as engine:
-        outputs, told = engine.link.run(call_of(5), {"name": "first"})
+        outputs, told = asyncio.run(engine.link.arun(call_of(5), {"name": "first"}))
         assert answer(outputs) == 5
         assert told == {}
         assert engine.of_kind("run")[0][6] == {"name": "first"}
@@ -82,7 +82,7 @@ def test_a_failure_is_raised_as_its_class(how: str) -> None:
             case "acall":
                 asyncio.run(engine.link.acall(call_of()))
             case _:
-                engine.link.run(call_of(), {})
+                asyncio.run(engine.link.arun(call_of(), {}))
     assert caught.value.code == "ValueError"
 
 
