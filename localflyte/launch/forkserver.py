@@ -161,7 +161,8 @@ class ForkServerHandle:
             while self._idle:
                 child = self._idle.popleft()
                 if child.exit is None and child.generation == self._generation:
-                    self._fork_ahead()
+                    if not self._idle:
+                        self._fork_ahead()  # else when this one ends, and leaves the cores to it meanwhile
                     return child
             turn = anyio.Event()
             self._waiting.append(turn)
@@ -194,6 +195,7 @@ class ForkServerHandle:
                 child = self._children.pop(pid, None)
                 if child is not None:
                     child.ended(Exit(status, cpu))
+                    self._fork_ahead()
             case ["loaded", module, problem]:
                 self._loaded += 1
                 loaded, slot = self._loads[module]
