@@ -9,8 +9,9 @@ from typing import Any
 from localflyte.api import registry
 from localflyte.errors import CodeBundleError
 from localflyte.spec.plan import TaskRef
+from localflyte.types.annotations import function_hints
 
-__all__ = ("home_module", "place_of", "reference_to")
+__all__ = ("annotations_of", "home_module", "place_of", "reference_to")
 
 DEEPEST = 4  # functions; further down, the name of the variable says nothing to the person any more
 
@@ -58,6 +59,12 @@ def _around(function: Any) -> tuple[str, str]:
     if not file:
         return "", ""
     return _stem(file), _absolute(file)
+
+
+def annotations_of(function: Any, task: str) -> dict[str, Any]:
+    """:return: the annotations of a function that travels by value, with what their texts name, where that is known"""
+    hints = function_hints(function, task=task)
+    return {name: hints.get(name, written) for name, written in function.__annotations__.items()}
 
 
 def home_module(function: Any) -> str:

@@ -26,6 +26,7 @@ from localflyte.api.overriding import Overrides
 from localflyte.api.overriding import one_spelling
 from localflyte.api.overriding import options_from_override
 from localflyte.api.port import current_port
+from localflyte.api.reference import annotations_of
 from localflyte.api.reference import place_of
 from localflyte.api.reference import reference_to
 from localflyte.api.resolve import DEFAULTS
@@ -40,7 +41,6 @@ from localflyte.spec.options import NOTHING_SAID
 from localflyte.spec.options import OPTION_NAMES
 from localflyte.spec.options import Options
 from localflyte.spec.plan import TaskRef
-from localflyte.types.annotations import function_hints
 from localflyte.types.interface import Interface
 from localflyte.types.script import is_script
 
@@ -310,7 +310,7 @@ class TaskTemplate(Generic[P, R, F]):
         transient = ("interface", "original", "parent_env", "plans", "_ref", *_SHARED)
         state = {name: value for name, value in self.__dict__.items() if name not in transient}
         function = self.function
-        return {**state, "interface": self.interface} if function is None else {**state, "annotations": _annotations(function, self.name)}
+        return {**state, "interface": self.interface} if function is None else {**state, "annotations": annotations_of(function, self.name)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         annotations = state.pop("annotations", None)
@@ -393,11 +393,6 @@ def load_task(module: str, name: str, call_options: Options = NOTHING_SAID) -> T
         known = ", ".join(each.name for each in registry.tasks(module)) or "none"
         raise LookupError(f"module {module!r} defines no task {name!r}; it defines: {known}")
     return task if call_options == NOTHING_SAID else task._copied(call_options, {})
-
-
-def _annotations(function: Any, task: str) -> dict[str, Any]:
-    hints = function_hints(function, task=task)
-    return {name: hints.get(name, written) for name, written in function.__annotations__.items()}
 
 
 def _plain_steps(cls: type[Any]) -> bool:
