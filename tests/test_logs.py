@@ -51,7 +51,7 @@ def test_root_logger_is_left_alone_unless_asked(capsys: pytest.CaptureFixture[st
     assert root.handlers == before
     try:
         logs.configure(reset_root_logger=True)
-        logging.getLogger("some.library").warning("mine now")
+        logging.getLogger("some.package").warning("mine now")
         assert "WARNING mine now" in capsys.readouterr().err
     finally:
         root.handlers[:] = before
