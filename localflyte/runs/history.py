@@ -14,7 +14,7 @@ from localflyte.runs.folder import run_folder
 from localflyte.runs.folder import runs_folder
 from localflyte.runs.folder import split_log_name
 from localflyte.runs.journal import parse_event
-from localflyte.runs.journal import read_journal
+from localflyte.runs.journal import replay_journal
 from localflyte.runs.names import is_action_name
 from localflyte.runs.names import is_run_name
 from localflyte.runs.record import Recorder
@@ -75,12 +75,10 @@ def read_run(path: str) -> RunRecord:
 
     :raises OSError: if its journal cannot be read
     """
-    reading = read_journal(path)
     recorder = Recorder(os.path.basename(path), path)
-    for event in reading.events:
-        recorder(event)
+    damaged = replay_journal(path, recorder)
     record = recorder.record
-    record.damaged = reading.damaged
+    record.damaged = damaged
     if record.status is State.RUNNING and not is_engine_alive(record.pid, record.engine_started, record.started):
         record.status = State.LOST
     _settle(record)

@@ -20,7 +20,7 @@ from localflyte.runs.folder import make_private_folder
 from localflyte.spec.event import Event
 from localflyte.wire.crossing import clip
 
-__all__ = ("Journal", "Reading", "encode_event", "parse_event", "read_journal")
+__all__ = ("Journal", "Reading", "encode_event", "parse_event", "read_journal", "replay_journal")
 
 FLUSH_AT = 256 * 1024  # characters that wait at most, however long a turn of the loop takes
 LONGEST_TEXT = 64 * 1024  # bytes kept of a message or traceback; a task may raise an error of many megabytes
@@ -139,15 +139,24 @@ def read_journal(run_dir: str) -> Reading:
     :raises OSError: if there is no journal, or it cannot be opened
     """
     events: list[Event] = []
+    return Reading(events, replay_journal(run_dir, events.append))
+
+
+def replay_journal(run_dir: str, sink: Callable[[Event], None]) -> int:
+    """Give every event of a run to `sink`, one after the other: a run of 10,000 actions has 40,000, too many to hold at once.
+
+    :return: how many lines were damaged
+    :raises OSError: as `read_journal` does
+    """
     damaged = 0
     with open(os.path.join(run_dir, JOURNAL), "rb") as file:
         for line in file:
             event = parse_event(line)
             if event is not None:
-                events.append(event)
+                sink(event)
             elif line.endswith(b"\n") and line.strip():
                 damaged += 1
-    return Reading(events, damaged)
+    return damaged
 
 
 def _plain(value: object) -> object:

@@ -17,7 +17,7 @@ from programs import wide
 import localflyte as flyte
 from localflyte.launch.machine import usable_cores
 
-WIDE = 2000
+WIDE = 10_000
 SETTLED_WITHIN = 5.0  # seconds
 MORE_BYTES = 4_000_000  # that the engine may keep of a second fan-out half as wide as the first
 
