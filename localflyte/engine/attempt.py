@@ -163,6 +163,5 @@ class Attempt:
             "run_options": request.options,
             "disable_run_cache": request.disable_run_cache,
             "report": plan.report,
-            "canonical": False,
             "max_inline_io_bytes": plan.max_inline_io_bytes,
         }

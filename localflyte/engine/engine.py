@@ -158,7 +158,7 @@ class Engine:
         return Call(run, invocation, run.name_action(parent.action if parent else None, invocation, digest), parent, depth, digest)
 
     def _create_folder(self, request: RunRequest) -> tuple[str, str]:
-        home = request.home or str(self.settings.home)
+        home = str(self.settings.home)
         while True:
             name = request.name or new_run_name()
             try:

@@ -33,8 +33,6 @@ class RunRequest:
     surroundings: Surroundings
     name: str = ""
     """Empty: one is made."""
-    home: str = ""
-    """The folder for runs and store; empty: that of the settings."""
     raw_data_path: str = ""
     overwrite_cache: bool = False
     disable_run_cache: bool = False

@@ -56,7 +56,7 @@ def _attempt(link: Link, request: dict[str, Any]) -> tuple[bool, Any]:
         name = task.name
         values = task.interface.decode_inputs(inputs_from_wire(request["inputs"]), task=name)
         result = _call(task, values, link)
-        outputs: tuple[Packed, ...] = task.interface.encode_outputs(result, task=name, canonical=request["canonical"])
+        outputs: tuple[Packed, ...] = task.interface.encode_outputs(result, task=name)
         problem = breach(name, "outputs", zip(task.interface.outputs, outputs, strict=True), request["max_inline_io_bytes"])
         if problem is not None:
             return False, problem
