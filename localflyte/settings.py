@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from localflyte.errors import ConfigurationError
+from localflyte.spec.queue import QueueTerms
 
 __all__ = ("Settings", "load_settings")
 
@@ -35,18 +36,43 @@ class Settings:
     home: Path = field(default_factory=_default_home)
     #: cores that localflyte may hand out; None: what this machine lets us use
     cpu: float | None = None
+    #: bytes of memory that localflyte may hand out; None: what this machine lets us use
+    memory: int | None = None
+    #: GPUs that localflyte may hand out; None: those that this machine shows us
+    gpus: int | None = None
     #: cores that a task asks for when it declares none
     default_cpu: float = 0.25
+    #: what a single value in Resources(cpu=...) means beyond its share in the ledger: "enforce" holds the task to it, "account" does not
+    cpu_requests: str = "enforce"
+    #: the same for Resources(memory=...)
+    memory_requests: str = "enforce"
+    #: what holds a task to its memory: "auto" adds a cgroup to the sampler where one can be had, "sampler" never does, "cgroup" insists
+    memory_wall: str = "auto"
+    #: seconds between two looks of the sampler at what tasks use
+    sample_seconds: float = 0.05
     #: children forked ahead of demand for each fork server; None: as many as there are cores
     prefork: int | None = None
     #: seconds between asking a worker to end (SIGTERM) and killing it
     grace_seconds: float = 5.0
     #: how deep tasks may call tasks; deeper is taken for endless recursion
     max_depth: int = 100
+    #: calls of one run that may be under way or waiting at once; more is taken for an endless fan-out
+    max_in_flight: int = 20_000
+    #: how often an attempt is started again that was lost through no fault of its task: its fork server died, somebody killed it
+    system_retries: int = 1
     #: bytes of one message between the engine and a worker; a larger one is refused before it is read
     max_frame_bytes: int = 1024 * MIB
     #: bytes kept of what one attempt prints on one stream; the rest is dropped, and the log says so
     log_cap_bytes: int = 64 * MIB
+    #: environment variables that tasks are given besides those on the allow-list; ``*`` stands for any text
+    pass_env: tuple[str, ...] = ()
+    #: the file that secrets are looked up in, after the caller's environment and .env; only its owner may be able to read it;
+    #: None: secrets.toml in the user's configuration folder
+    secrets_file: Path | None = None
+    #: queues by name; only in [tool.localflyte.queues]: ``serial = 1`` or ``train = { concurrency = 2, priority = 10 }``
+    queues: Mapping[str, QueueTerms] = field(default_factory=dict)
+    #: pod templates by name, as Kubernetes writes them; only in [tool.localflyte.pod_templates.<name>]
+    pod_templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: refuse what is clamped or only recorded otherwise, such as a request larger than this machine
     strict: bool = False
 
@@ -106,12 +132,24 @@ def _from_pyproject(start: Path) -> dict[str, Any]:
 _KINDS = {
     "home": "a folder",
     "cpu": "a number above 0",
+    "memory": "a size",
+    "gpus": "a whole number of at least 0",
     "default_cpu": "a number above 0",
+    "cpu_requests": "enforce or account",
+    "memory_requests": "enforce or account",
+    "memory_wall": "auto, sampler or cgroup",
+    "sample_seconds": "a number above 0",
     "prefork": "a whole number of at least 0",
     "grace_seconds": "a number of at least 0",
     "max_depth": "a whole number above 0",
+    "max_in_flight": "a whole number above 0",
+    "system_retries": "a whole number of at least 0",
     "max_frame_bytes": "a size",
     "log_cap_bytes": "a size",
+    "pass_env": "a list of names",
+    "secrets_file": "a file",
+    "queues": "a table of queues",
+    "pod_templates": "a table of pod templates",
     "strict": "true or false",
 }
 _BOOLS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
@@ -121,12 +159,20 @@ def _convert(name: str, value: Any, where: str, base: Path) -> Any:
     kind = _KINDS[name]
     try:
         match kind:
-            case "a folder":
+            case "a folder" | "a file":
                 return _folder(value, base)
+            case "a list of names":
+                return _names(value)
+            case "a table of queues":
+                return {queue: _queue(terms) for queue, terms in value.items()}
+            case "a table of pod templates":
+                return {template: dict(terms) for template, terms in value.items()}
             case "true or false":
                 return value if isinstance(value, bool) else _BOOLS[value.strip().lower()]
             case "a size":
                 return _size(value)
+            case _ if " or " in kind:
+                return _choice(value, kind)
             case _:
                 return _number(value, whole=kind.startswith("a whole"), positive=kind.endswith("above 0"))
     except (ValueError, KeyError, AttributeError, TypeError, OverflowError):
@@ -153,6 +199,29 @@ def _size(value: Any) -> int:
     from localflyte.spec.quantity import parse_bytes
 
     return int(_number(parse_bytes(value) if isinstance(value, str) else value, whole=True, positive=True))
+
+
+def _choice(value: Any, kind: str) -> str:
+    """:param kind: the choices, as people write a list of them"""
+    chosen = str(value).strip().lower()
+    if chosen not in kind.replace(" or ", ", ").split(", "):
+        raise ValueError
+    return chosen
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    names = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise TypeError
+    return tuple(names)
+
+
+def _queue(value: Any) -> QueueTerms:
+    terms = dict(value) if isinstance(value, dict) else {"concurrency": value}
+    concurrency, priority = terms.pop("concurrency", None), terms.pop("priority", 0)
+    if terms or isinstance(priority, bool) or not isinstance(priority, int):
+        raise ValueError
+    return QueueTerms(concurrency=None if concurrency is None else int(_number(concurrency, whole=True, positive=True)), priority=priority)
 
 
 def _unknown(name: str, where: str, known: list[str]) -> ConfigurationError:

@@ -15,6 +15,7 @@ from localflyte import settings as module
 from localflyte.errors import ConfigurationError
 from localflyte.settings import Settings
 from localflyte.settings import load_settings
+from localflyte.spec.queue import QueueTerms
 
 
 def load(tmp_path: Path, toml: str = "", **environ: str) -> Settings:
@@ -46,6 +47,11 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
         ("LOCALFLYTE_PREFORK", "0", "prefork", 0),
         ("LOCALFLYTE_GRACE_SECONDS", "0", "grace_seconds", 0.0),
         ("LOCALFLYTE_MAX_DEPTH", "7", "max_depth", 7),
+        ("LOCALFLYTE_MEMORY", "2Gi", "memory", 2 * 1024**3),
+        ("LOCALFLYTE_GPUS", "0", "gpus", 0),
+        ("LOCALFLYTE_MEMORY_REQUESTS", "Account", "memory_requests", "account"),
+        ("LOCALFLYTE_MEMORY_WALL", "sampler", "memory_wall", "sampler"),
+        ("LOCALFLYTE_PASS_ENV", "AWS_*, TOKEN", "pass_env", ("AWS_*", "TOKEN")),
         ("LOCALFLYTE_STRICT", "true", "strict", True),
         ("LOCALFLYTE_STRICT", "0", "strict", False),
     ],
@@ -123,3 +129,37 @@ def test_home_is_the_user_cache_by_default(tmp_path: Path) -> None:
     from platformdirs import user_cache_path
 
     assert load_settings({}, tmp_path).home == user_cache_path("localflyte", appauthor=False)
+
+
+def test_queues_are_declared_in_the_table(tmp_path: Path) -> None:
+    table = "[tool.localflyte.queues]\nsmall = 2\nlarge = { concurrency = 1, priority = 10 }\nopen = { priority = -1 }\n"
+    assert load(tmp_path, table).queues == {
+        "small": QueueTerms(concurrency=2),
+        "large": QueueTerms(concurrency=1, priority=10),
+        "open": QueueTerms(priority=-1),
+    }
+
+
+@pytest.mark.parametrize("line", ["q = 0", "q = 'two'", "q = { concurency = 1 }", "q = { priority = 'high' }", "q = { priority = true }"])
+def test_a_wrong_queue_is_refused(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"queues in \[tool.localflyte\] of .* must be a table of queues"):
+        load(tmp_path, f"[tool.localflyte.queues]\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "kind"),
+    [
+        ("LOCALFLYTE_QUEUES", "a=1", "a table of queues"),
+        ("LOCALFLYTE_POD_TEMPLATES", "x", "a table of pod templates"),
+        ("LOCALFLYTE_CPU_REQUESTS", "maybe", "enforce or account"),
+        ("LOCALFLYTE_MEMORY_WALL", "brick", "auto, sampler or cgroup"),
+    ],
+)
+def test_a_wrong_choice_is_refused(tmp_path: Path, variable: str, text: str, kind: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{variable} must be {kind}"):
+        load(tmp_path, **{variable: text})
+
+
+def test_pod_templates_are_kept_as_written(tmp_path: Path) -> None:
+    table = "[tool.localflyte.pod_templates.big]\nspec = { terminationGracePeriodSeconds = 7 }\n"
+    assert load(tmp_path, table).pod_templates == {"big": {"spec": {"terminationGracePeriodSeconds": 7}}}
