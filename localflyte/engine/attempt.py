@@ -132,7 +132,8 @@ class Attempt:
         for scope in tuple(self._calls.values()):
             scope.cancel()
         child.signal(signal.SIGTERM)
-        with anyio.move_on_after(self._host.settings.grace_seconds):
+        own = self.call.invocation.plan.grace_seconds
+        with anyio.move_on_after(self._host.settings.grace_seconds if own is None else own):
             await child.wait_gone()
         if child.exit is None:
             child.signal(signal.SIGKILL)

@@ -118,6 +118,10 @@ class Plan:
     image: Mapping[str, Any] | None = None
     """A plain description of the image; ``None`` means the interpreter that runs localflyte."""
     pod_template: Mapping[str, Any] | None = None
+    working_dir: str = ""
+    """The folder that the task starts in; empty means that of the caller."""
+    grace_seconds: float | None = None
+    """Seconds between asking the task to end and killing it; ``None`` means what the settings say."""
     reuse: ReuseTerms | None = None
     interruptible: bool = False
     entrypoint: bool = False
