@@ -14,7 +14,7 @@ from localflyte.engine.call import Call
 from localflyte.engine.host import Host
 from localflyte.engine.verdict import judge
 from localflyte.errors import ProtocolError
-from localflyte.launch.child import Child
+from localflyte.launch.child import Worker
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.outcome import Outcome
 from localflyte.spec.plan import Plan
@@ -34,7 +34,7 @@ class Attempt:
         self._calls: dict[int, anyio.CancelScope] = {}
         self._idle: anyio.Event | None = None
 
-    async def run(self, child: Child) -> Outcome:
+    async def run(self, child: Worker) -> Outcome:
         """Give the child its request and wait for its end, or for ours.
 
         The lease goes back when the process and all it started are gone, which may be a little after the outcome.
@@ -60,7 +60,7 @@ class Attempt:
         run.emit("attempt.ended", action, attempt=self.number, status=outcome.status.value, seconds=seconds, error=error)
         return outcome
 
-    def on_message(self, child: Child, message: list[Any]) -> None:
+    def on_message(self, child: Worker, message: list[Any]) -> None:
         """Take what the child asks for while it works."""
         match message:
             case ["plan", int(number), row]:
@@ -91,7 +91,7 @@ class Attempt:
             raise ProtocolError(f"a call names plan {plan}, which was never sent")
         return Invocation(plan=self._plans[plan], inputs=inputs_from_wire(inputs), group=group, custom_context=context)
 
-    def _begin(self, child: Child, number: int, work: Any) -> None:
+    def _begin(self, child: Worker, number: int, work: Any) -> None:
         if number in self._calls:
             work.close()
             raise ProtocolError(f"call {number} was made twice")
@@ -100,7 +100,7 @@ class Attempt:
         self._calls[number] = anyio.CancelScope()
         self.call.run.tasks.start_soon(self._serve, child, number, work, name=number)
 
-    async def _serve(self, child: Child, number: int, work: Any) -> None:
+    async def _serve(self, child: Worker, number: int, work: Any) -> None:
         answer: tuple[Any, ...] | None = None
         try:
             with self._calls[number]:
@@ -127,7 +127,7 @@ class Attempt:
 
     # -- the end ------------------------------------------------------------------------------------------------
 
-    async def _stop(self, child: Child) -> None:
+    async def _stop(self, child: Worker) -> None:
         """Ask, then insist: SIGTERM to the whole group, and after the grace SIGKILL. What it called for goes first."""
         for scope in tuple(self._calls.values()):
             scope.cancel()

@@ -24,7 +24,7 @@ from localflyte.engine.runstate import Sink
 from localflyte.engine.verdict import failure
 from localflyte.errors import BaseRuntimeError
 from localflyte.errors import RuntimeUserError
-from localflyte.launch.child import Child
+from localflyte.launch.child import Worker
 from localflyte.launch.hub import Hub
 from localflyte.launch.machine import usable_cores
 from localflyte.launch.servers import Servers
@@ -136,7 +136,7 @@ class Engine:
             call.run.notice(f"{call.task} asks for {cpu:g} CPUs and this machine has {self.ledger.cpu:g}: it gets all of them")
         return await self.ledger.acquire(self.settings.default_cpu if cpu is None else cpu)
 
-    async def take_child(self, call: Call) -> Child:
+    async def take_child(self, call: Call) -> Worker:
         """:return: a process that has the call's code loaded and waits for its request"""
         return await self._servers.take(call.run, call.invocation.plan)
 

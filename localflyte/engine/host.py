@@ -10,7 +10,7 @@ from typing import Protocol
 from localflyte.engine.admission import Lease
 from localflyte.engine.admission import Leases
 from localflyte.engine.call import Call
-from localflyte.launch.child import Child
+from localflyte.launch.child import Worker
 from localflyte.settings import Settings
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.outcome import Outcome
@@ -29,7 +29,7 @@ class Host(Protocol):
     async def admit(self, call: Call) -> Lease | Leases:
         """Wait until the run and the machine have room for the call."""
 
-    async def take_child(self, call: Call) -> Child:
+    async def take_child(self, call: Call) -> Worker:
         """:return: a process that has the call's code loaded and waits for its request"""
 
     def nested(self, parent: Call, invocation: Invocation) -> Coroutine[Any, Any, Answer]:

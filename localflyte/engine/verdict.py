@@ -6,8 +6,8 @@ import os
 import signal
 
 from localflyte.errors import ProtocolError
-from localflyte.launch.child import Child
 from localflyte.launch.child import Exit
+from localflyte.launch.child import Worker
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
 from localflyte.spec.outcome import Status
@@ -24,7 +24,7 @@ _SIGNALS = {
 }
 
 
-def judge(child: Child, task: str, attempts: int, seconds: float) -> Outcome:
+def judge(child: Worker, task: str, attempts: int, seconds: float) -> Outcome:
     """:return: the outcome of an attempt whose child has settled, after so many attempts and seconds of the last"""
     try:
         if child.broken:

@@ -19,7 +19,7 @@ from localflyte.launch.hub import Hub
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ("Child", "Exit", "Reply", "Talk")
+__all__ = ("Child", "Exit", "Reply", "Talk", "Worker")
 
 READ_BYTES = 1 << 16
 
@@ -39,13 +39,42 @@ class Exit(NamedTuple):
 
 
 class Talk(Protocol):
-    """Who listens to a child while it works: the attempt it was given to."""
+    """Who listens to a worker while it works: the attempt it was given to."""
 
-    def on_message(self, child: Child, message: list[Any]) -> None:
+    def on_message(self, child: Worker, message: list[Any]) -> None:
         """Take a message that is not the reply: a nested call, a cancel, a note."""
 
     def on_output(self, stream: str, data: bytes) -> None:
         """Take bytes that the task printed."""
+
+
+class Worker(Protocol):
+    """What an attempt sees of whoever does its work: a child of its own, or a seat in a replica."""
+
+    pid: int
+    reply: Reply | None
+    exit: Exit | None
+    """Set when nothing of the work is left: the process has ended, or the replica is done with this request."""
+    broken: str
+    settled: anyio.Event
+    """Set when the caller can judge: a reply is here, or the process is gone."""
+    lost: bool
+    """Whether the work was lost through no fault of its task."""
+
+    def begin(self, talk: Talk, request: dict[str, Any]) -> None:
+        """Hand over the request; from here on the worker is used up."""
+
+    def send(self, *message: Any) -> None:
+        """Send a message: the result of a call that the task made."""
+
+    def signal(self, number: int, /) -> None:
+        """Send a signal: to ask the work to end, or to end it."""
+
+    def when_gone(self, callback: Callable[[], None]) -> None:
+        """Call back once nothing of the work is left, at once if it is so already."""
+
+    async def wait_gone(self) -> None:
+        """Wait until nothing of the work is left and all that was sent was read."""
 
 
 class Child:
@@ -69,7 +98,7 @@ class Child:
         self.reply: Reply | None = None
         self.exit: Exit | None = None
         self.broken = ""
-        #: set when the caller can judge: a reply is here, or the process is gone
+        self.lost = False
         self.settled = anyio.Event()
         self._hub = hub
         self._talk: Talk | None = None
@@ -119,12 +148,16 @@ class Child:
         """Let an unused child go: closing its link ends it."""
         self._channel.close()
 
+    def read_streams(self) -> None:
+        """Take what is printed by now."""
+        for name in tuple(self._streams):
+            self._read(name)
+
     def _on_message(self, message: list[Any]) -> None:
         if self._talk is None or self.reply is not None:
             return  # nothing may come before the request or after the reply
         if message[0] == "reply" and len(message) == 3:
-            for name in tuple(self._streams):
-                self._read(name)
+            self.read_streams()
             self.reply = Reply(bool(message[1]), message[2])
             self.settled.set()
         else:
