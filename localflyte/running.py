@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import ParamSpec
+from typing import TypeVar
 
 from localflyte.api.context import current
 from localflyte.api.port import current_port
 from localflyte.api.port import in_worker
 from localflyte.api.resolve import invocation_for
+from localflyte.api.sync import Dual
 from localflyte.api.sync import dual
 from localflyte.api.task import TaskTemplate
 from localflyte.errors import ModuleLoadError
@@ -56,6 +59,21 @@ _TOLD = {"notifications": "notifications are recorded with the run and not sent"
 _RESTLESS = ("PYTEST_CURRENT_TEST",)
 _MODES = ("local", "remote", "hybrid", None)
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Watched(Dual[P, R]):
+    """An async function whose plain call, outside of tasks, has signals end what it started, also where a loop runs already."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if in_worker():
+            return super().__call__(*args, **kwargs)
+        from localflyte.engine.interrupts import watching
+
+        with watching():
+            return super().__call__(*args, **kwargs)
+
 
 class Runner:
     """Runs tasks under the options of `with_runcontext`. What each means here is told there."""
@@ -66,7 +84,7 @@ class Runner:
         self._sinks = tuple(sinks)
         self._own, self._shared = _sort_options(options)
 
-    @dual
+    @_Watched
     async def run(self, task: Any, *args: Any, **kwargs: Any) -> Run:
         """Run a task as the root of a new run and wait for its end.
 
@@ -106,20 +124,15 @@ class Runner:
         return await rerun.aio(run_name, *args, **kwargs)
 
     async def _finish(self, request: RunRequest) -> RunResult:
-        import asyncio
-
+        from localflyte.engine.interrupts import finish
+        from localflyte.engine.interrupts import watching
         from localflyte.engine.thread import current_engine
         from localflyte.observe.passthrough import Passthrough
         from localflyte.settings import load_settings
 
-        engine = current_engine(load_settings, _kept_sinks)
-        future, ended = engine.submit(request, self._sinks or (Passthrough(),))
-        try:
-            return await asyncio.wrap_future(future)
-        except BaseException:
-            future.cancel()
-            ended.wait(engine.settings.grace_seconds * 3)  # its children are being asked, and then made, to end
-            raise
+        with watching():
+            engine = current_engine(load_settings, _kept_sinks)
+            return await finish(engine.submit(request, self._sinks or (Passthrough(),)))
 
 
 def with_runcontext(mode: str | None = None, **options: Any) -> Runner:
@@ -135,7 +148,7 @@ def with_runcontext(mode: str | None = None, **options: Any) -> Runner:
     return Runner(mode, **options)
 
 
-@dual
+@_Watched
 async def run(task: Any, *args: Any, task_queue: str | None = None, **kwargs: Any) -> Run:
     """Run a task as the root of a new run and wait for its end; what it raises is told at `Runner.run`.
 

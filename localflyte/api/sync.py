@@ -48,7 +48,7 @@ class Dual(Generic[P, R]):
     def __get__(self, instance: Any, owner: type[Any]) -> Any:
         if instance is None:
             return self
-        return Dual(self._function.__get__(instance, owner))
+        return type(self)(self._function.__get__(instance, owner))
 
 
 def dual(function: Callable[P, Coroutine[Any, Any, R]]) -> Dual[P, R]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -63,7 +64,7 @@ class Engine:
     async def run(self, request: RunRequest, sinks: Sequence[Sink] = (), parent: Call | None = None) -> RunResult:
         """Carry a run to its end. A failure of the root is a result; only cancelling raises."""
         name, folder = self._create_folder(request)
-        run = RunState(request, name, folder, sinks)
+        run = RunState(request, name, folder, sinks, parent.run.origin if parent else request)
         run.add_sink(Journal(folder, run.notice))
         for sink in self._sinks_for(self.settings, folder, run.notice):
             run.add_sink(sink)
@@ -138,7 +139,21 @@ class Engine:
 
     async def take_child(self, call: Call) -> Worker:
         """:return: a process that has the call's code loaded and waits for its request"""
-        return await self._servers.take(call.run, call.invocation.plan)
+        child = await self._servers.take(call.run, call.invocation.plan)
+        children = call.run.children
+        children.add(child)
+        child.when_gone(lambda: children.discard(child))
+        if call.run.killed:
+            child.signal(signal.SIGKILL)
+        return child
+
+    def kill(self, request: RunRequest) -> None:
+        """Kill every process of a run, and of the runs that its tasks started."""
+        for run in self._runs.values():
+            if run.origin is request:
+                run.killed = True
+                for child in tuple(run.children):
+                    child.signal(signal.SIGKILL)
 
     async def aclose(self) -> None:
         """End every process this engine started."""

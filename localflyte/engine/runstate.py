@@ -22,6 +22,8 @@ from localflyte.wire.messages import plan_from_wire
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
+    from localflyte.launch.child import Child
+
 __all__ = ("RunState", "Sink")
 
 Sink = Callable[[Event], None]
@@ -30,8 +32,14 @@ Sink = Callable[[Event], None]
 class RunState:
     """:param sinks: called with each event in turn; one that fails is reported once and set aside"""
 
-    def __init__(self, request: RunRequest, name: str, folder: str, sinks: Sequence[Sink]) -> None:
+    def __init__(self, request: RunRequest, name: str, folder: str, sinks: Sequence[Sink], origin: RunRequest) -> None:
         self.request = request
+        #: the request of the run that this process waits for: its own, or that of the run whose task started it
+        self.origin = origin
+        #: the processes at work for it
+        self.children: set[Child] = set()
+        #: whether what is at work for it is killed instead of asked
+        self.killed = False
         self.name = name
         self.folder = folder
         #: the group that every nested call of the run lives in

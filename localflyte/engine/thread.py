@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import threading
 from collections.abc import Callable
 from collections.abc import Sequence
+from concurrent.futures import CancelledError
 from concurrent.futures import Future
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import anyio
 from anyio.from_thread import start_blocking_portal
 
 from localflyte.engine.engine import Engine
@@ -23,7 +26,63 @@ from localflyte.spec.run import RunResult
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
-__all__ = ("EngineThread", "close_engine", "current_engine")
+__all__ = ("EngineThread", "Submission", "close_engine", "current_engine")
+
+
+class Submission:
+    """A run that was handed to the engine's thread, for whoever waits for it. Every method may be called from any thread, and returns at once.
+
+    :param call_soon: has the engine's thread call something
+    """
+
+    def __init__(self, engine: Engine, call_soon: Callable[..., object], request: RunRequest, sinks: Sequence[Sink]) -> None:
+        self.sinks = sinks
+        #: done, with nothing, once the run has ended and all it had with it
+        self.ended: Future[None] = Future()
+        #: whether it was told to end
+        self.stopped = False
+        self._engine = engine
+        self._call_soon = call_soon
+        self._request = request
+        self._scope: anyio.CancelScope | None = None
+        self._result: RunResult | None = None
+        self._error: BaseException | None = None
+
+    async def work(self) -> None:
+        """Carry the run to its end, on the engine's loop."""
+        try:
+            with anyio.CancelScope() as self._scope:
+                if self.stopped:
+                    self._scope.cancel()
+                self._result = await self._engine.run(self._request, self.sinks)
+        except BaseException as error:  # noqa: BLE001 - it is raised again where the result is asked for
+            self._error = error
+        finally:
+            self.ended.set_result(None)
+
+    def ask(self) -> None:
+        """Begin nothing new, and ask what runs to end."""
+        self.stopped = True
+        self._call_soon(self._cancel)
+
+    def kill(self) -> None:
+        """Kill what still runs."""
+        self.stopped = True
+        self._call_soon(self._engine.kill, self._request)
+
+    def _cancel(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def result(self) -> RunResult:
+        """:return: how the run ended
+        :raises BaseException: what the engine raised instead
+        """
+        if self._error is not None:
+            raise self._error
+        if self._result is None:
+            raise CancelledError
+        return self._result
 
 
 class EngineThread:
@@ -35,24 +94,19 @@ class EngineThread:
         self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal("asyncio"))
 
         async def create() -> Engine:
+            self._loop = asyncio.get_running_loop()
             return Engine(settings, sinks_for)
 
         self._engine = self._portal.call(create)
 
-    def submit(self, request: RunRequest, sinks: Sequence[Sink] = ()) -> tuple[Future[RunResult], threading.Event]:
+    def submit(self, request: RunRequest, sinks: Sequence[Sink] = ()) -> Submission:
         """Start a run.
 
-        :return: its result to come; cancelling it ends the run. And what is set when the run has really ended
+        :return: the run, to wait for and to end
         """
-        ended = threading.Event()
-
-        async def work() -> RunResult:
-            try:
-                return await self._engine.run(request, sinks)
-            finally:
-                ended.set()
-
-        return self._portal.start_task_soon(work), ended
+        submission = Submission(self._engine, self._loop.call_soon_threadsafe, request, sinks)
+        self._portal.start_task_soon(submission.work)
+        return submission
 
     def close(self) -> None:
         """End every process of the engine, and its thread."""
