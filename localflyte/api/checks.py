@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ("check_settings", "check_task_environment", "checked_environment", "declaring_file")
+__all__ = ("check_settings", "check_task_environment", "checked_environment", "declaring_place")
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -175,12 +175,12 @@ def _expect(value: Any, types: tuple[type[Any], ...], name: str, words: str) -> 
         raise TypeError(f"Expected {name} to be of type {words}, got {type(value)}")
 
 
-def declaring_file() -> str | None:
-    """:return: the file of the code that makes an environment, which relative paths in `include` start from"""
+def declaring_place() -> str:
+    """:return: file and line of the code that makes an environment, ``/path/file.py:12``; empty where there is none"""
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith(("<", _OWN_FOLDER)):
-            return os.path.abspath(file)
+            return f"{os.path.abspath(file)}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
-    return None
+    return ""

@@ -20,7 +20,7 @@ from localflyte.api import registry
 from localflyte.api.checks import check_settings
 from localflyte.api.checks import check_task_environment
 from localflyte.api.checks import checked_environment
-from localflyte.api.checks import declaring_file
+from localflyte.api.checks import declaring_place
 from localflyte.api.overriding import ALIASES
 from localflyte.api.overriding import as_tuple
 from localflyte.api.overriding import check_reuse
@@ -78,14 +78,14 @@ class Environment(_RemembersWhatWasGiven):
     include: tuple[str, ...] = field(default_factory=tuple)
     service_account: str | None = None
     env: InitVar[dict[str, str] | None] = field(default=None, kw_only=True)
-    _declaring_file: str | None = field(init=False, default=None, repr=False)
+    declared_at: str = field(init=False, default="", repr=False, compare=False)
 
     def __post_init__(self, env: dict[str, str] | None = None) -> None:  # noqa: RUF033 - subclasses call it without
         self.env_vars = one_spelling({"env": env, "env_vars": self.env_vars}, f"environment {self.name!r}")["env_vars"]
         self.description, self.include = checked_environment(self, Environment)
         if not _NAME.fullmatch(str(self.name)):
             raise ValueError(f"Environment name {self.name!r} must be in snake_case or kebab-case format.{_suggestion(self.name)}")
-        self._declaring_file = declaring_file()
+        self.declared_at = declaring_place()
         registry.add_environment(self)
 
     def add_dependency(self, *env: Environment) -> None:

@@ -53,6 +53,7 @@ class Declared(Protocol):
 
     name: str
     interface: Interface
+    parent_env: Any
     parent_env_name: str | None
     call_options: Options
     task_options: Options
@@ -193,6 +194,7 @@ def _decide(task: Declared, call: Options | None, run: Options | None, root: boo
         max_inline_io_bytes=_limit(said["max_inline_io_bytes"], task.name),
         links=tuple(_link(link) for link in said["links"]),
         outputs=tuple(task.interface.outputs),
+        declared_at=getattr(task.parent_env() if task.parent_env else None, "declared_at", ""),
     )
 
 

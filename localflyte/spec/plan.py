@@ -130,3 +130,5 @@ class Plan:
     links: tuple[Mapping[str, Any], ...] = ()
     outputs: tuple[str, ...] = ()
     """The names of the outputs, in order."""
+    declared_at: str = ""
+    """Where its environment is made, ``file:line``: the place to change when it declares too little."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import inspect
 from typing import Any
 
@@ -106,8 +107,8 @@ def test_environments_are_listed_in_the_order_of_loading() -> None:
     assert list_loaded_environments()[-2:] == [first, second]
 
 
-def test_the_declaring_file_is_the_one_that_made_the_environment() -> None:
-    assert TaskEnvironment("env")._declaring_file == __file__
+def test_an_environment_knows_the_line_that_made_it() -> None:
+    assert re.fullmatch(re.escape(__file__) + r":\d+", TaskEnvironment("env").declared_at)
 
 
 class TestOldWords:

@@ -1,0 +1,201 @@
+"""Watch: the one sampler that holds running tasks to what they declared of memory, CPU and disk.
+
+It looks at every live tree each 50 ms. Looking is cheap: the resident set, which is never less than what the task
+holds. Only when that comes near the limit is the tree measured properly. A task that ends sooner is never looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from typing import NamedTuple
+
+import psutil
+
+from localflyte.launch.meter import Meter
+from localflyte.launch.meter import Rollup
+from localflyte.launch.meter import folder_bytes
+
+__all__ = ("Breach", "Guard", "Limits", "Watch")
+
+SAMPLES = 8  # told with a breach
+AROUND_EVERY = 4  # looks between two searches for new processes of a tree
+DISK_EVERY = 10  # looks between two measurements of a folder
+CALM_LOOKS = 8  # without a change, after which a tree is looked at half as often
+CALM_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an attempt is held to; ``None`` is no limit."""
+
+    memory: int | None = None
+    """Bytes above a bare interpreter."""
+    cpu: float | None = None
+    """Cores, on average."""
+    disk: int | None = None
+    """Bytes in `folders`."""
+    folders: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.memory is not None or self.cpu is not None or self.disk is not None
+
+
+class Breach(NamedTuple):
+    """A limit that was passed, and ended the attempt."""
+
+    what: str
+    """``"memory"`` or ``"disk"``."""
+    limit: int
+    peak: int
+    samples: tuple[tuple[float, int], ...]
+    """Seconds since the start, and bytes."""
+    by: str
+    """``"sampler"`` or ``"kernel"``."""
+
+
+class Guard:
+    """One attempt under watch.
+
+    :param kill: ends the whole tree, at once
+    :param wall: given the pids and what memory is left to the limit, puts a harder wall around them, where there is one
+    """
+
+    def __init__(
+        self, pid: int, limits: Limits, bare: Rollup, kill: Callable[[], None], wall: Callable[[list[int], int | None], Any]
+    ) -> None:
+        self.pid = pid
+        self.limits = limits
+        self.breach: Breach | None = None
+        self.peak = 0
+        self._bare = bare
+        self._kill = kill
+        self._make_wall = wall
+        self._wall: Any = None
+        self._meter: Meter | None = None
+        self._began = time.monotonic()
+        self._samples: deque[tuple[float, int]] = deque(maxlen=SAMPLES)
+        self._excess = 0  # what the resident set had more than the tree really held, when that was last measured
+        self._looks = 0
+        self._calm = 0
+        self._throttle: Any = None
+
+    def look(self, now: float) -> None:
+        """Look at the tree once, and end it if it is over a limit."""
+        if self.breach is not None:
+            return
+        self._looks += 1
+        if self._calm > CALM_LOOKS and self._looks % 2 and self._throttle is None:
+            return
+        try:
+            meter = self._meter or self._first_look()
+        except psutil.Error:
+            return  # it has just ended
+        if self._looks % AROUND_EVERY == 0:
+            meter.look_around()
+        if self.limits.memory is not None:
+            self._look_at_memory(meter, self.limits.memory, now)
+        if self.limits.disk is not None and self._looks % DISK_EVERY == 0:
+            held = folder_bytes(*self.limits.folders)
+            if held > self.limits.disk:
+                self._end(Breach("disk", self.limits.disk, held, ((now - self._began, held),), "sampler"))
+        if self._throttle is not None:
+            self._throttle.tick(now, meter.cpu_seconds())
+
+    def kernel_killed(self) -> bool:
+        """:return: whether the wall has ended a process of the tree for its memory"""
+        return self._wall is not None and self._wall.oom_kills() > 0
+
+    def kernel_breach(self) -> Breach:
+        """:return: the breach that the wall has seen, told with the samples there are"""
+        limit = self.limits.memory or 0
+        return Breach("memory", limit, max(self.peak, limit), tuple(self._samples), "kernel")
+
+    def close(self) -> None:
+        """Let the tree go: it is gone, or it is no longer ours."""
+        if self._throttle is not None:
+            self._throttle.close()
+        if self._wall is not None:
+            self._wall.close()
+
+    def _first_look(self) -> Meter:
+        meter = self._meter = Meter(self.pid, self._bare)
+        meter.look_around()
+        memory, cpu = self.limits.memory, self.limits.cpu
+        if memory is not None or cpu is not None:
+            left = None if memory is None else max(memory - meter.held(), 0)
+            self._wall = self._make_wall([process.pid for process in meter.each()], left)
+        if cpu is not None and not (self._wall is not None and self._wall.holds_cpu):
+            from localflyte.launch.throttle import Throttle
+
+            self._throttle = Throttle(cpu, lambda: self._signal(signal.SIGSTOP), lambda: self._signal(signal.SIGCONT))
+        return meter
+
+    def _look_at_memory(self, meter: Meter, limit: int, now: float) -> None:
+        resident = meter.resident()
+        held = resident - self._excess
+        if held > limit:
+            meter.look_around()
+            resident, held = meter.resident(), meter.held()
+            self._excess = resident - held
+        held = max(held, 0)
+        self._calm = 0 if not self._samples or abs(held - self._samples[-1][1]) > CALM_BYTES else self._calm + 1
+        self._samples.append((now - self._began, held))
+        self.peak = max(self.peak, held)
+        if held > limit:
+            self._end(Breach("memory", limit, self.peak, tuple(self._samples), "sampler"))
+        elif self.kernel_killed():
+            self._end(self.kernel_breach())
+
+    def _end(self, breach: Breach) -> None:
+        self.breach = breach
+        self._kill()
+
+    def _signal(self, number: int) -> None:
+        if self._meter is not None:
+            for process in self._meter.each():
+                with suppress(psutil.Error, ProcessLookupError, PermissionError):
+                    process.send_signal(number)  # psutil makes sure that it is still the same process
+
+
+class Watch:
+    """:param seconds: between two looks"""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._guards: set[Guard] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, guard: Guard) -> None:
+        """Look at a tree from now on."""
+        self._guards.add(guard)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._tick)
+
+    def remove(self, guard: Guard) -> None:
+        """Look at it no more."""
+        if guard in self._guards:
+            self._guards.remove(guard)
+            guard.close()
+
+    def close(self) -> None:
+        """End it all."""
+        for guard in tuple(self._guards):
+            self.remove(guard)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        for guard in tuple(self._guards):
+            guard.look(now)
+        if self._guards:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._tick)
