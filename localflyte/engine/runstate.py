@@ -22,7 +22,7 @@ from localflyte.wire.messages import plan_from_wire
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from localflyte.launch.child import Child
+    from localflyte.launch.child import Worker
 
 __all__ = ("RunState", "Sink")
 
@@ -37,7 +37,7 @@ class RunState:
         #: the request of the run that this process waits for: its own, or that of the run whose task started it
         self.origin = origin
         #: the processes at work for it
-        self.children: set[Child] = set()
+        self.children: set[Worker] = set()
         #: whether what is at work for it is killed instead of asked
         self.killed = False
         self.name = name
