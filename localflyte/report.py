@@ -87,18 +87,26 @@ class Report:
         return Template(page).safe_substitute(NAV_HTML=nav, BODY_HTML=body, TITLE=escape(self.name))
 
 
-_written: tuple[object, Report] | None = None
+_written: dict[int, tuple[object, Report]] = {}
 
 
 def current_report() -> Report:
     """:return: the report of the task that is under way; outside a task, one that nobody will see"""
-    global _written  # noqa: PLW0603 - one process serves one attempt, and this is its report
     context = current()
     if context is None:
         return Report("dummy")
-    if _written is None or _written[0] is not context.task_action:
-        _written = context.task_action, Report(_name_of(context))
-    return _written[1]
+    # By identity: a retry in the same process has an equal action, and a page of its own.
+    action = context.task_action
+    known = _written.get(id(action))
+    if known is None:
+        known = _written[id(action)] = action, Report(_name_of(context))
+    return known[1]
+
+
+def forget_report(context: TaskContext | None) -> None:
+    """Let the page of a task go that has ended, in a process that serves others."""
+    if context is not None:
+        _written.pop(id(context.task_action), None)
 
 
 def get_tab(name: str, /, create_if_missing: bool = True) -> Tab:

@@ -34,6 +34,7 @@ __all__ = (
     "NULL_TASK_CONTEXT",
     "TaskContext",
     "activate",
+    "context_of",
     "ctx",
     "current",
     "custom_context",
@@ -42,6 +43,7 @@ __all__ = (
     "get_custom_context",
     "group",
     "in_trace",
+    "promise",
     "replaced",
 )
 
@@ -74,6 +76,8 @@ class TaskContext:
     """What the run as a whole was given; nested calls inherit it."""
     trace_calls: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
     """How often each traced call was made, so that equal calls get different names."""
+    attempt: int | None = field(default=None, repr=False)
+    """The number of the attempt; ``None`` leaves it to the environment. Tasks that share a process share their variables."""
 
     def __post_init__(self) -> None:
         if self.task_action is None:
@@ -102,7 +106,7 @@ class TaskContext:
     @property
     def attempt_number(self) -> int:
         """0 in the first attempt, 1 in the first retry, and so on."""
-        return int(os.environ.get("FLYTE_ATTEMPT_NUMBER") or 0)
+        return int(os.environ.get("FLYTE_ATTEMPT_NUMBER") or 0) if self.attempt is None else self.attempt
 
     @property
     def rank(self) -> int | None:
@@ -171,7 +175,7 @@ NULL_TASK_CONTEXT: TaskContext = _NullTaskContext()
 
 _current: ContextVar[TaskContext | None] = ContextVar("localflyte_task_context", default=None)
 _process: TaskContext | None = None
-_promised: Callable[[], TaskContext] | None = None
+_promised: Callable[[], TaskContext | None] | None = None
 
 
 def current() -> TaskContext | None:
@@ -196,12 +200,13 @@ def enter_later(request: Mapping[str, Any], *, run_options: Options | None = Non
     """Promise the context that `enter` would make, to be made when something first asks for it: most tasks never do,
     and making it costs a forked child a quarter of a millisecond of page faults.
     """
+    promise(lambda: enter(request, run_options=run_options))
+
+
+def promise(make: Callable[[], TaskContext | None]) -> None:
+    """Have this asked for the context wherever none is set. A process that serves several tasks at once answers for each."""
     global _promised  # noqa: PLW0603 - see activate
-
-    def keep_promise() -> TaskContext:
-        return enter(request, run_options=run_options)
-
-    _promised = keep_promise
+    _promised = make
 
 
 def in_trace() -> bool:
@@ -251,17 +256,24 @@ def get_custom_context() -> dict[str, str]:
 
 
 def enter(request: Mapping[str, Any], *, report: Any = None, run_options: Options | None = None) -> TaskContext:
-    """Make the context of the attempt that a request asks for, and activate it.
+    """Make the context of the attempt that a request asks for, as `context_of` does, and activate it."""
+    context = context_of(request, report=report, run_options=run_options)
+    activate(context)
+    return context
+
+
+def context_of(request: Mapping[str, Any], *, report: Any = None, run_options: Options | None = None) -> TaskContext:
+    """Make the context of the attempt that a request asks for.
 
     Read from the request, each with a default: ``action``, ``run``, ``project``, ``domain``, ``org``, ``version``,
     ``raw_data_path``, ``input_path``, ``output_path``, ``run_base_dir``, ``custom_context``, ``run_start_time`` (seconds
-    since the epoch), ``disable_run_cache``, ``interactive_mode`` and ``mode``.
+    since the epoch), ``disable_run_cache``, ``interactive_mode``, ``mode`` and ``attempt``.
 
     :param report: what ``ctx().report`` is to be
     :param run_options: what the run was given for all of its actions
     """
     started = request.get("run_start_time")
-    context = TaskContext(
+    return TaskContext(
         action=ActionID(
             name=request.get("action") or "a0",
             run_name=request.get("run") or None,
@@ -281,9 +293,8 @@ def enter(request: Mapping[str, Any], *, report: Any = None, run_options: Option
         disable_run_cache=bool(request.get("disable_run_cache")),
         run_start_time=datetime.now(UTC) if started is None else datetime.fromtimestamp(started, UTC),
         run_options=run_options,
+        attempt=request.get("attempt"),
     )
-    activate(context)
-    return context
 
 
 def _number(variable: str) -> int | None:

@@ -28,7 +28,7 @@ from localflyte.wire.messages import error_from_wire
 from localflyte.wire.messages import outputs_from_wire
 from localflyte.wire.messages import plan_to_wire
 
-__all__ = ("EngineGoneError", "Link")
+__all__ = ("Caller", "EngineGoneError", "Link", "Waiter")
 
 FIRST_BYTES = 1 << 14  # most requests fit, and a larger buffer is fresh pages for every child
 RECEIVE_BYTES = 1 << 18
@@ -39,10 +39,24 @@ class EngineGoneError(BaseException):
     """Raised when the engine closed the link: nobody waits for this task any more, so it must end."""
 
 
-class _Waiter:
-    __slots__ = ("done", "future", "ident", "lock", "loop", "message")
+class Caller:
+    """What a link keeps of a task that calls others: the plans it has told of, and its calls in flight."""
+
+    __slots__ = ("in_flight", "outbox", "plans")
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.outbox: deque[tuple[int, bytes]] = deque()
+        self.plans: dict[int, tuple[int, Plan]] = {}
+
+
+class Waiter:
+    """Who waits for a message: a thread, by a lock, or a coroutine, by a future."""
+
+    __slots__ = ("caller", "done", "future", "ident", "lock", "loop", "message")
 
     def __init__(self, future: Any = None, loop: Any = None) -> None:
+        self.caller: Any = None
         self.message: list[Any] | None = None
         self.done = False
         self.future = future
@@ -54,6 +68,7 @@ class _Waiter:
             self.lock.acquire()
 
     def finish(self, message: list[Any] | None) -> None:
+        """End the wait; without a message the engine is gone."""
         self.message = message
         self.done = True
         if self.lock is not None:
@@ -88,11 +103,9 @@ class Link:
         self._state = allocate_lock()  # also held while sending: what others go by, a plan for example, must go out first
         self._reading = allocate_lock()
         self._leading = False
-        self._waiters: dict[int, _Waiter] = {}
-        self._outbox: deque[tuple[int, bytes]] = deque()
-        self._in_flight = 0
+        self._waiters: dict[int, Waiter] = {}
+        self._caller = Caller()
         self._calls = 0
-        self._plans: dict[int, tuple[int, Plan]] = {}
         self._loops: list[Any] = []
         self._gone = False
 
@@ -105,7 +118,9 @@ class Link:
         """
         if getpid() != self._pid:
             raise EngineGoneError
-        frame = pack_frame(message)
+        self._send(pack_frame(message))
+
+    def _send(self, frame: bytes) -> None:
         if not self._opened:  # no call was made, so nobody else can be sending
             self._transmit(frame)
             return
@@ -133,7 +148,7 @@ class Link:
 
     def call(self, invocation: Invocation) -> Sequence[Packed]:
         """Run a nested call and block this thread; other threads and loops of this task go on."""
-        waiter = _Waiter()
+        waiter = Waiter()
         return _outputs(self._wait(waiter, self._submit("call", invocation, waiter)))
 
     async def acall(self, invocation: Invocation) -> Sequence[Packed]:
@@ -157,7 +172,7 @@ class Link:
         if not self._opened:
             self._open()
         self._attach(loop)
-        waiter = _Waiter(loop.create_future(), loop)
+        waiter = Waiter(loop.create_future(), loop)
         number = self._submit(kind, invocation, waiter, *more)
         try:
             await waiter.future
@@ -166,7 +181,7 @@ class Link:
             raise
         return waiter.message
 
-    def _submit(self, kind: str, invocation: Invocation, waiter: _Waiter, *more: Any) -> int:
+    def _submit(self, kind: str, invocation: Invocation, waiter: Waiter, *more: Any) -> int:
         self._check_process()
         if not self._opened:
             self._open()
@@ -177,45 +192,57 @@ class Link:
         with self._state:
             if self._gone:
                 raise EngineGoneError
-            known = self._know(plan)
+            caller = waiter.caller = self._calling()
+            known = self._know(caller, plan)
             number = self._calls + 1
-            frame = pack_frame((kind, number, known, dict(invocation.inputs), invocation.group, dict(invocation.custom_context), *more))
+            inputs, context = dict(invocation.inputs), dict(invocation.custom_context)
+            frame = self._frame(caller, kind, number, known, inputs, invocation.group, context, *more)
             self._calls = number
             self._waiters[number] = waiter
-            if self._in_flight >= self._window:
-                self._outbox.append((number, frame))
+            if caller.in_flight >= self._window:
+                caller.outbox.append((number, frame))
             else:
-                self._in_flight += 1
+                caller.in_flight += 1
                 self._transmit(frame)
         return number
 
-    def _know(self, plan: Plan) -> int:
+    def _calling(self) -> Caller:
+        """:return: whose call it is that this code makes"""
+        return self._caller
+
+    def _frame(self, caller: Caller, *message: Any) -> bytes:
+        """:return: a message of this caller, ready to send"""
+        return pack_frame(message)
+
+    def _know(self, caller: Caller, plan: Plan) -> int:
         """:return: the number that the engine knows the plan by; a plan that it does not know yet is sent first, and at once"""
-        known = self._plans.get(id(plan))
+        known = caller.plans.get(id(plan))
         if known is None:
-            number = len(self._plans) + 1
-            self._transmit(pack_frame(("plan", number, plan_to_wire(plan))))
-            known = self._plans[id(plan)] = (number, plan)
+            number = len(caller.plans) + 1
+            self._transmit(self._frame(caller, "plan", number, plan_to_wire(plan)))
+            known = caller.plans[id(plan)] = (number, plan)
         return known[0]
 
     def _cancel(self, number: int) -> None:
         """Give a call up: nobody waits for its result."""
         with self._state:
-            if self._waiters.pop(number, None) is None:
+            waiter = self._waiters.pop(number, None)
+            if waiter is None:
                 return
-            for index, (waiting, _) in enumerate(self._outbox):
+            caller = waiter.caller
+            for index, (waiting, _) in enumerate(caller.outbox):
                 if waiting == number:
-                    del self._outbox[index]
+                    del caller.outbox[index]
                     return
-            self._transmit(pack_frame(("cancel", number)))
-            self._next_out()
+            self._transmit(self._frame(caller, "cancel", number))
+            self._next_out(caller)
 
-    def _next_out(self) -> None:
+    def _next_out(self, caller: Caller) -> None:
         """A call is no longer in flight: send the next that waits for its place. The lock is held."""
-        self._in_flight -= 1
-        if self._outbox and self._in_flight < self._window:
-            self._in_flight += 1
-            self._transmit(self._outbox.popleft()[1])
+        caller.in_flight -= 1
+        if caller.outbox and caller.in_flight < self._window:
+            caller.in_flight += 1
+            self._transmit(caller.outbox.popleft()[1])
 
     def _check_process(self) -> None:
         if getpid() != self._pid:
@@ -233,7 +260,7 @@ class Link:
             self._pump(None)
         # else a blocking call reads, and will hand this loop what belongs to it
 
-    def _wait(self, waiter: _Waiter, number: int) -> list[Any]:
+    def _wait(self, waiter: Waiter, number: int) -> list[Any]:
         try:
             self._follow_or_lead(waiter)
         except BaseException:  # a signal handler raised: nobody may wait for this waiter to lead
@@ -243,7 +270,7 @@ class Link:
             raise EngineGoneError
         return waiter.message
 
-    def _follow_or_lead(self, waiter: _Waiter) -> None:
+    def _follow_or_lead(self, waiter: Waiter) -> None:
         while not waiter.done:
             with self._state:
                 lead = not self._leading
@@ -267,7 +294,7 @@ class Link:
                     other.lock.release()
                     return
 
-    def _pump(self, waiter: _Waiter | None) -> bool:
+    def _pump(self, waiter: Waiter | None) -> bool:
         """Read once and hand out what is complete. The lock is held throughout, so that nobody waits for bytes
         while another thread hands out the very message they wait for.
 
@@ -302,7 +329,7 @@ class Link:
         if waiter is not None:  # else it was cancelled meanwhile, and its place in the window is given back already
             waiter.finish(message)
             with self._state:
-                self._next_out()
+                self._next_out(waiter.caller)
 
     def _engine_is_gone(self) -> None:
         with self._state:

@@ -169,7 +169,7 @@ def test_many_calls_of_many_threads_all_end() -> None:
         found = list(pool.map(lambda number: answer(engine.link.call(call_of(number, plans[number % 40]))), numbers))
         assert found == list(numbers)
         assert engine.link._waiters == {}
-        assert engine.link._in_flight == 0
+        assert engine.link._caller.in_flight == 0
 
 
 def test_awaits_of_one_loop_run_side_by_side() -> None:
@@ -255,7 +255,7 @@ def test_no_more_calls_are_in_flight_than_the_window_lets_through() -> None:
 
     def on_message(engine: FakeEngine, message: list[Any]) -> bool:
         if message[0] == "call":
-            high.append(engine.link._in_flight)
+            high.append(engine.link._caller.in_flight)
         return False
 
     with FakeEngine(on_message, window=3) as engine:
@@ -265,7 +265,7 @@ def test_no_more_calls_are_in_flight_than_the_window_lets_through() -> None:
 
         assert asyncio.run(main()) == list(range(200))
         assert max(high) <= 3
-        assert engine.link._in_flight == 0
+        assert engine.link._caller.in_flight == 0
 
 
 def test_what_waits_for_the_window_goes_out_in_order() -> None:
@@ -322,7 +322,7 @@ def test_a_cancelled_await_tells_the_engine_and_frees_its_place() -> None:
             asyncio.run(main())
         assert [message[1] for message in engine.wait_for("cancel", 1)] == [1]
         assert engine.link._waiters == {}
-        assert engine.link._in_flight == 0
+        assert engine.link._caller.in_flight == 0
 
 
 def test_a_result_that_comes_after_the_cancel_is_ignored() -> None:
@@ -339,7 +339,7 @@ def test_a_result_that_comes_after_the_cancel_is_ignored() -> None:
             return answer(await engine.link.acall(call_of(2)))
 
         assert asyncio.run(main()) == 2
-        assert engine.link._in_flight == 0
+        assert engine.link._caller.in_flight == 0
 
 
 def test_a_blocking_call_that_a_signal_interrupts_is_given_up_and_others_go_on() -> None:
