@@ -119,20 +119,12 @@ class PodTemplate:
         return template
 
     def terms(self) -> dict[str, Any]:
-        """Describe the template in plain values.
-
-        :return: ``env`` (of the primary container, plain values only) and ``grace_seconds`` for whoever runs the task, and
-            the rest as it was declared
-        """
-        container = _container(self)
-        variables = (container.env if container is not None else None) or []
+        """:return: the template in plain values, the spec with the names of the Kubernetes API"""
         return {
-            "primary_container_name": self.primary_container_name,
+            "spec": plain(self.pod_spec),
             "labels": dict(self.labels or {}),
             "annotations": dict(self.annotations or {}),
-            "spec": plain(self.pod_spec),
-            "env": {variable.name: str(variable.value) for variable in variables if variable.value is not None},
-            "grace_seconds": getattr(self.pod_spec, "termination_grace_period_seconds", None),
+            "primary_container_name": self.primary_container_name,
         }
 
     def to_k8s_pod(self) -> Any:
