@@ -9,13 +9,18 @@ from typing import Any
 import anyio
 
 from localflyte.engine.admission import Lease
-from localflyte.engine.admission import Leases
 from localflyte.engine.call import Call
 from localflyte.engine.host import Host
+from localflyte.engine.overruns import machine_ran_out
+from localflyte.engine.overruns import over_limit
+from localflyte.engine.overruns import ran_too_long
+from localflyte.engine.verdict import failure
 from localflyte.engine.verdict import judge
 from localflyte.errors import ProtocolError
 from localflyte.launch.child import Worker
+from localflyte.launch.watch import Guard
 from localflyte.spec.invocation import Invocation
+from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
 from localflyte.spec.plan import Plan
 from localflyte.wire.messages import inputs_from_wire
@@ -25,7 +30,7 @@ __all__ = ("Attempt",)
 
 
 class Attempt:
-    def __init__(self, host: Host, call: Call, number: int, lease: Lease | Leases) -> None:
+    def __init__(self, host: Host, call: Call, number: int, lease: Lease) -> None:
         self.call = call
         self.number = number
         self._host = host
@@ -33,6 +38,7 @@ class Attempt:
         self._plans: dict[int, Plan] = {}
         self._calls: dict[int, anyio.CancelScope] = {}
         self._idle: anyio.Event | None = None
+        self._guard: Guard | None = None
 
     async def run(self, child: Worker) -> Outcome:
         """Give the child its request and wait for its end, or for ours.
@@ -43,22 +49,67 @@ class Attempt:
         began = time.monotonic()
         run.emit("attempt.started", action, attempt=self.number, pid=child.pid)
         child.when_gone(self._lease.release)
-        child.begin(self, self._request())
         try:
-            await child.settled.wait()
+            self._guard, env = self._host.holding.hold(self.call, self.number, child, self._lease)
+            child.begin(self, self._request(env))
+            in_time = await self._in_time(child)
             seconds = time.monotonic() - began
-            outcome = judge(child, self.call.task, self.number + 1, seconds)
+            if not in_time:
+                await self._stop(child)
+            outcome = self._judge(child, in_time, seconds)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._stop(child)
-                run.emit("attempt.ended", action, attempt=self.number, status="aborted", seconds=time.monotonic() - began)
+                self._emit_end(child, "aborted", time.monotonic() - began, None)
             raise
         if self._calls:
             with anyio.CancelScope(shield=True):
                 await self._end_calls()
-        error = {"code": outcome.error.code, "message": outcome.error.message} if outcome.error else None
-        run.emit("attempt.ended", action, attempt=self.number, status=outcome.status.value, seconds=seconds, error=error)
+        self._emit_end(child, outcome.status.value, seconds, outcome.error)
         return outcome
+
+    async def _in_time(self, child: Worker) -> bool:
+        """Wait for the child's reply or its end, no longer than the task may run.
+
+        :return: whether it came in time
+        """
+        bound = self.call.invocation.plan.timeout.max_runtime
+        if bound is None:
+            await child.settled.wait()
+            return True
+        with anyio.move_on_after(bound):
+            await child.settled.wait()
+        return child.settled.is_set()
+
+    def _judge(self, child: Worker, in_time: bool, seconds: float) -> Outcome:
+        plan, tries = self.call.invocation.plan, self.number + 1
+        if not in_time:
+            return failure(ran_too_long(plan), tries, seconds)
+        breach = self._guard.verdict() if self._guard is not None and child.reply is None else None
+        if breach is not None:
+            return failure(over_limit(plan, breach), tries, seconds)
+        if child.reply is None and child.exit is not None and child.exit.status == signal.SIGKILL:
+            if self._host.holding.machine_ran_out():
+                return failure(machine_ran_out(plan), tries, seconds)
+            child.lost = True  # somebody outside did it
+        return judge(child, self.call.task, tries, seconds)
+
+    def _emit_end(self, child: Worker, status: str, seconds: float, error: ErrorInfo | None) -> None:
+        """Tell how the attempt ended, and what it used: as it says itself, or else as it was seen from outside."""
+        reply, exit = child.reply, child.exit
+        cpu = reply.cpu if reply is not None else sum(exit.cpu) if exit is not None else None
+        peak = reply.peak if reply is not None else self._guard.peak if self._guard is not None else None
+        said = {"code": error.code, "message": error.message} if error is not None else None
+        self.call.run.emit(
+            "attempt.ended",
+            self.call.action,
+            attempt=self.number,
+            status=status,
+            seconds=seconds,
+            cpu_seconds=cpu,
+            peak_memory=peak or None,
+            error=said,
+        )
 
     def on_message(self, child: Worker, message: list[Any]) -> None:
         """Take what the child asks for while it works."""
@@ -131,6 +182,8 @@ class Attempt:
         """Ask, then insist: SIGTERM to the whole group, and after the grace SIGKILL. What it called for goes first."""
         for scope in tuple(self._calls.values()):
             scope.cancel()
+        if self._guard is not None:
+            self._guard.loosen()  # what is held still could not hear us
         child.signal(signal.SIGTERM)
         own = self.call.invocation.plan.grace_seconds
         with anyio.move_on_after(self._host.settings.grace_seconds if own is None else own):
@@ -141,14 +194,14 @@ class Attempt:
                 await child.wait_gone()
         await self._end_calls()
 
-    def _request(self) -> dict[str, Any]:
+    def _request(self, env: dict[str, str]) -> dict[str, Any]:
         call, run = self.call, self.call.run
         plan, request = call.invocation.plan, run.request
         folder = request.raw_data_path or f"{run.folder}/data"
         return {
             "task": task_to_wire(plan.task),
             "inputs": call.invocation.inputs,
-            "env": {"FLYTE_ATTEMPT_NUMBER": str(self.number), "RUN_NAME": run.name, "ACTION_NAME": call.action, **run.env},
+            "env": {"FLYTE_ATTEMPT_NUMBER": str(self.number), "RUN_NAME": run.name, "ACTION_NAME": call.action, **run.env, **env},
             "run": run.name,
             "action": call.action,
             "custom_context": dict(call.invocation.custom_context),

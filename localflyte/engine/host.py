@@ -8,8 +8,8 @@ from typing import Any
 from typing import Protocol
 
 from localflyte.engine.admission import Lease
-from localflyte.engine.admission import Leases
 from localflyte.engine.call import Call
+from localflyte.engine.holding import Holding
 from localflyte.launch.child import Worker
 from localflyte.settings import Settings
 from localflyte.spec.invocation import Invocation
@@ -24,9 +24,10 @@ Answer = tuple[Outcome, Mapping[str, Any]]
 
 class Host(Protocol):
     settings: Settings
+    holding: Holding
     memo: Memo
 
-    async def admit(self, call: Call) -> Lease | Leases:
+    async def admit(self, call: Call) -> Lease:
         """Wait until the run and the machine have room for the call."""
 
     async def take_child(self, call: Call) -> Worker:

@@ -6,7 +6,7 @@ from localflyte.launch.watch import Breach
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.plan import Plan
 
-__all__ = ("deadline_passed", "over_limit", "queued_too_long", "ran_too_long")
+__all__ = ("deadline_passed", "machine_ran_out", "over_limit", "queued_too_long", "ran_too_long")
 
 MIB = 1 << 20
 ROOM = 1.25  # the limit that is proposed, as a multiple of what was seen
@@ -49,6 +49,15 @@ def over_limit(plan: Plan, breach: Breach) -> ErrorInfo:
     if breach.what == "disk":
         return ErrorInfo("user", "DiskLimitExceeded", _disk(plan, breach), "user")
     return ErrorInfo("user", "OOMKilled", _memory(plan, breach), "user", platform="OOMError")
+
+
+def machine_ran_out(plan: Plan) -> ErrorInfo:
+    """:return: the error of an attempt that died as the whole machine ran out of memory"""
+    message = (
+        f"The process of task {plan.task.name} was killed, and the kernel has just killed for want of memory: this machine ran out. "
+        f"Declare what the task needs in resources=flyte.Resources(memory=...){_place(plan, 'the declaration')}, so that fewer run at once."
+    )
+    return ErrorInfo("user", "OOMKilled", message, "user", platform="OOMError")
 
 
 def _timeout(name: str, message: str) -> ErrorInfo:

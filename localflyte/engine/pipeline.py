@@ -6,15 +6,17 @@ import time
 
 import anyio
 
+from localflyte.engine.admission import Lease
 from localflyte.engine.attempt import Attempt
 from localflyte.engine.call import Call
 from localflyte.engine.host import Host
+from localflyte.engine.overruns import deadline_passed
+from localflyte.engine.overruns import queued_too_long
 from localflyte.engine.verdict import failure
 from localflyte.spec.inline import breach
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
 from localflyte.spec.outcome import Status
-from localflyte.spec.plan import TimeoutTerms
 
 __all__ = ("perform",)
 
@@ -54,6 +56,16 @@ async def _outcome(host: Host, call: Call) -> Outcome:
     if refused is not None:
         return failure(refused)
     _say_what_is_only_recorded(call)
+    bound = call.invocation.plan.timeout.deadline
+    if bound is None:
+        return await _answer(host, call)
+    with anyio.move_on_after(bound):  # it counts from here on: what waits for its turn, retries and pauses between them too
+        return await _answer(host, call)
+    return failure(deadline_passed(call.invocation.plan))
+
+
+async def _answer(host: Host, call: Call) -> Outcome:
+    """Find the outcome in the store, or have it made and stored."""
     memo = host.memo
     key = await memo.key(call.run, call.invocation) if call.invocation.plan.cache.behavior != "disable" else None
     if key is None:
@@ -75,23 +87,51 @@ async def _outcome(host: Host, call: Call) -> Outcome:
 async def _attempts(host: Host, call: Call) -> Outcome:
     """Run attempts until one succeeds, a failure is final, or the retries are used up."""
     terms = call.invocation.plan.retries
-    number = 0
+    number = lost = 0
     while True:
-        lease = await host.admit(call)
-        try:
-            child = await host.take_child(call)
-        except BaseException:
-            lease.release()
-            raise
-        outcome = await Attempt(host, call, number, lease).run(child)
+        outcome, was_lost = await _attempt(host, call, number)
         error = outcome.error
-        if error is None or not error.recoverable or number >= terms.count:
+        failures = number - lost
+        if error is None or not error.recoverable:
             return outcome
-        delay = terms.base * terms.factor**number
-        delay = min(delay, terms.cap) if terms.cap is not None else delay
+        if was_lost and lost < host.settings.system_retries:
+            lost += 1  # nobody's fault, so it takes nothing from what the task may try
+            delay = 0.0
+        elif failures < terms.count:
+            delay = terms.base * terms.factor**failures
+            delay = min(delay, terms.cap) if terms.cap is not None else delay
+        else:
+            return outcome
         call.run.emit("action.retrying", call.action, attempt=number, delay=delay)
         await anyio.sleep(delay)
         number += 1
+
+
+async def _attempt(host: Host, call: Call, number: int) -> tuple[Outcome, bool]:
+    """Run one attempt, once there is room for it.
+
+    :return: its outcome, and whether it was lost through no fault of the task
+    """
+    lease = await _admitted(host, call)
+    if lease is None:
+        return failure(queued_too_long(call.invocation.plan), number), False
+    try:
+        child = await host.take_child(call)
+    except BaseException:
+        lease.release()
+        raise
+    outcome = await Attempt(host, call, number, lease).run(child)
+    return outcome, child.lost
+
+
+async def _admitted(host: Host, call: Call) -> Lease | None:
+    """:return: a share of the machine, or ``None`` if the task may not wait for it any longer"""
+    bound = call.invocation.plan.timeout.max_queued_time
+    if bound is None:
+        return await host.admit(call)
+    with anyio.move_on_after(bound):
+        return await host.admit(call)
+    return None
 
 
 def _refusal(host: Host, call: Call) -> ErrorInfo | None:
@@ -103,6 +143,8 @@ def _refusal(host: Host, call: Call) -> ErrorInfo | None:
             f"recursion, raise max_depth: LOCALFLYTE_MAX_DEPTH or [tool.localflyte] max_depth."
         )
         return ErrorInfo("user", "DepthLimitError", message, "system", "", False)
+    if plan.pod_template is not None and (refused := call.run.pods.refusal(plan)) is not None:
+        return refused
     return breach(call.task, "inputs", call.invocation.inputs.items(), plan.max_inline_io_bytes)
 
 
@@ -110,7 +152,5 @@ def _say_what_is_only_recorded(call: Call) -> None:
     plan, run = call.invocation.plan, call.run
     if plan.image is not None:
         run.notice("images are recorded and not honoured by this version: every task runs in this interpreter")
-    if plan.timeout != TimeoutTerms():
-        run.notice("timeouts are recorded and not enforced by this version")
     if plan.secrets:
         run.notice("secrets are recorded and not looked up by this version: tasks see the variables of this process")

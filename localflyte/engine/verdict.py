@@ -17,6 +17,13 @@ from localflyte.wire.messages import outputs_from_wire
 __all__ = ("failure", "judge")
 
 
+_STATUSES = {
+    "TaskTimeoutError": Status.TIMED_OUT,
+    "MaxRuntimeExceededError": Status.TIMED_OUT,
+    "MaxQueuedTimeExceededError": Status.TIMED_OUT,
+    "DeadlineExceededError": Status.TIMED_OUT,
+    "ActionAbortedError": Status.ABORTED,
+}
 _SIGNALS = {
     int(signal.SIGKILL): "somebody outside sent it (the kernel, when memory ran out, or a person); localflyte did not",
     int(signal.SIGSEGV): "native code read memory that is not its own; the Python stack is in the task's log",
@@ -45,7 +52,7 @@ def judge(child: Worker, task: str, attempts: int, seconds: float) -> Outcome:
 
 def failure(error: ErrorInfo, attempts: int = 0, seconds: float = 0.0) -> Outcome:
     """:return: the outcome that carries the error"""
-    status = {"TaskTimeoutError": Status.TIMED_OUT, "ActionAbortedError": Status.ABORTED}.get(error.platform, Status.FAILED)
+    status = _STATUSES.get(error.platform, Status.FAILED)
     return Outcome(status=status, error=error, attempts=attempts, seconds=seconds)
 
 

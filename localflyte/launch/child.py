@@ -13,13 +13,14 @@ from typing import Protocol
 
 import anyio
 
+from localflyte.errors import ProtocolError
 from localflyte.launch.channel import Channel
 from localflyte.launch.hub import Hub
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ("Child", "Exit", "Reply", "Talk", "Worker")
+__all__ = ("Child", "Exit", "Reply", "Talk", "Worker", "read_reply")
 
 READ_BYTES = 1 << 16
 
@@ -29,6 +30,18 @@ class Reply(NamedTuple):
 
     ok: bool
     payload: Any
+    peak: int = 0
+    """Bytes of memory that the process held at most (VmHWM)."""
+    cpu: float = 0.0
+    """Seconds of CPU that it and what it waited for have used."""
+
+
+def read_reply(message: list[Any]) -> Reply:
+    """:raises ProtocolError: if it is no reply"""
+    match message:
+        case [_, bool(ok), payload, [int(peak), float(cpu)]]:
+            return Reply(ok, payload, peak, cpu)
+    raise ProtocolError("not a reply")
 
 
 class Exit(NamedTuple):
@@ -52,6 +65,10 @@ class Worker(Protocol):
     """What an attempt sees of whoever does its work: a child of its own, or a seat in a replica."""
 
     pid: int
+    bare: int
+    """Bytes that an interpreter of its kind holds before it loads anything of the user's."""
+    shared: bool
+    """Whether its process does the work of others too."""
     reply: Reply | None
     exit: Exit | None
     """Set when nothing of the work is left: the process has ended, or the replica is done with this request."""
@@ -88,12 +105,15 @@ class Child:
         *,
         signal: Callable[[int], None],
         generation: int,
+        bare: int,
         on_done: Callable[[Child], None],
         max_frame_bytes: int,
     ) -> None:
         link, out, err = fds
         self.pid = pid
         self.generation = generation
+        self.bare = bare
+        self.shared = False
         self.signal = signal
         self.reply: Reply | None = None
         self.exit: Exit | None = None
@@ -156,9 +176,9 @@ class Child:
     def _on_message(self, message: list[Any]) -> None:
         if self._talk is None or self.reply is not None:
             return  # nothing may come before the request or after the reply
-        if message[0] == "reply" and len(message) == 3:
+        if message[0] == "reply" and len(message) == 4:
             self.read_streams()
-            self.reply = Reply(bool(message[1]), message[2])
+            self.reply = read_reply(message)
             self.settled.set()
         else:
             self._talk.on_message(self, message)

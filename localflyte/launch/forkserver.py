@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Any
 
 import anyio
@@ -35,13 +36,25 @@ class ServerSpec:
 
     python: str
     cwd: str
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
+    """The whole environment of its tasks, secrets included. Sent once the interpreter is up, and never shown."""
+    start_env: Mapping[str, str]
+    """The part of it that the interpreter is started with."""
     sys_path: tuple[str, ...]
     argv: tuple[str, ...]
     alias: bool
     umask: int
     preload: bool = True
     """False where forking after the user's imports is unsafe: then each child imports for itself, as a fresh interpreter would."""
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    """Folders of ours that tasks see under other paths: theirs to ours."""
+
+    def setup(self) -> dict[str, Any]:
+        """:return: what the new interpreter is told first"""
+        names = ("cwd", "sys_path", "argv", "alias", "umask", "mounts")
+        # As bytes, since the value of a variable need not be text in any encoding.
+        env = {os.fsencode(name): os.fsencode(value) for name, value in self.env.items()}
+        return {**{name: getattr(self, name) for name in names}, "env": env}
 
 
 class ForkServerHandle:
@@ -74,6 +87,7 @@ class ForkServerHandle:
         self._generation = 0  # loads asked for
         self._loaded = 0  # loads done; a child knows what was loaded when it was forked
         self._refusals = 0
+        self._bare = 0
         self._loads: dict[str, tuple[anyio.Event, list[str]]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
@@ -88,7 +102,7 @@ class ForkServerHandle:
         """
         spec = self.spec
         try:
-            started = take_early(spec.python, spec.env) or start_interpreter(spec.python, spec.env)
+            started = take_early(spec.python, spec.start_env) or start_interpreter(spec.python, spec.start_env)
         except OSError as error:
             raise RuntimeSystemError("WorkerStartError", f"{spec.python} could not be started: {error}") from error
         self._process = started.process
@@ -98,8 +112,7 @@ class ForkServerHandle:
             os.set_blocking(fd, False)
             self._streams[name] = fd
             self._hub.watch(fd, lambda name=name: self._read(name))  # type: ignore[misc]
-        setup = {"cwd": spec.cwd, "sys_path": spec.sys_path, "argv": spec.argv, "alias": spec.alias, "umask": spec.umask}
-        self._channel.send("setup", setup)
+        self._channel.send("setup", spec.setup())
 
     async def load(self, module: str, file: str) -> str:
         """Have the module imported before the next fork.
@@ -189,6 +202,8 @@ class ForkServerHandle:
 
     def _on_message(self, message: list[Any]) -> None:
         match message:
+            case ["hello", {"anonymous": int(bare)}]:
+                self._bare = bare
             case ["child", pid]:
                 self._on_child(pid)
             case ["exit", pid, status, cpu]:
@@ -213,6 +228,7 @@ class ForkServerHandle:
             (fds.popleft(), fds.popleft(), fds.popleft()),
             signal=lambda number, pid=pid: self._signal(pid, number),  # type: ignore[misc]
             generation=self._loaded,
+            bare=self._bare,
             on_done=self._on_child_done,
             max_frame_bytes=self._max_frame_bytes,
         )

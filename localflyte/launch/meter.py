@@ -57,10 +57,10 @@ class Rollup:
 
 class Meter:
     """:param pid: the root of the tree; its parent has not reaped it, so the number is still its
-    :param bare: what an interpreter holds that has loaded nothing of the user's; nobody's task is charged for it
+    :param bare: bytes that an interpreter holds that has loaded nothing of the user's; no task is charged for them
     """
 
-    def __init__(self, pid: int, bare: Rollup) -> None:
+    def __init__(self, pid: int, bare: int) -> None:
         self.root = psutil.Process(pid)
         self.bare = bare
         self.below: list[psutil.Process] = []
@@ -91,7 +91,7 @@ class Meter:
         own = root.anonymous + root.shmem + root.swap
         rollups = [root, *(Rollup.of(process) for process in self.below)]
         together = sum(each.shared_out + each.shmem + each.swap for each in rollups)
-        return max(own, together) - self.bare.anonymous
+        return max(own, together) - self.bare
 
     def cpu_seconds(self) -> float:
         """:return: seconds of CPU that the tree has used"""

@@ -40,6 +40,11 @@ class Wall:
         self._memory = memory
         self._cpu = cpu
 
+    @property
+    def holds_cpu(self) -> bool:
+        """Whether it holds the CPU as well."""
+        return self._cpu is not None
+
     def oom_kills(self) -> int:
         """:return: how many of its processes the kernel ended because the memory was used up"""
         if self._memory is None:

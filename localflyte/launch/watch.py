@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 from typing import NamedTuple
 
 import psutil
 
 from localflyte.launch.meter import Meter
-from localflyte.launch.meter import Rollup
 from localflyte.launch.meter import folder_bytes
+from localflyte.launch.throttle import Throttle
+from localflyte.launch.wall import Wall
 
 __all__ = ("Breach", "Guard", "Limits", "Watch")
 
@@ -68,7 +68,7 @@ class Guard:
     """
 
     def __init__(
-        self, pid: int, limits: Limits, bare: Rollup, kill: Callable[[], None], wall: Callable[[list[int], int | None], Any]
+        self, pid: int, limits: Limits, bare: int, kill: Callable[[], None], wall: Callable[[list[int], int | None], Wall | None]
     ) -> None:
         self.pid = pid
         self.limits = limits
@@ -77,14 +77,14 @@ class Guard:
         self._bare = bare
         self._kill = kill
         self._make_wall = wall
-        self._wall: Any = None
+        self._wall: Wall | None = None
         self._meter: Meter | None = None
         self._began = time.monotonic()
         self._samples: deque[tuple[float, int]] = deque(maxlen=SAMPLES)
         self._excess = 0  # what the resident set had more than the tree really held, when that was last measured
         self._looks = 0
         self._calm = 0
-        self._throttle: Any = None
+        self._throttle: Throttle | None = None
 
     def look(self, now: float) -> None:
         """Look at the tree once, and end it if it is over a limit."""
@@ -108,19 +108,22 @@ class Guard:
         if self._throttle is not None:
             self._throttle.tick(now, meter.cpu_seconds())
 
-    def kernel_killed(self) -> bool:
-        """:return: whether the wall has ended a process of the tree for its memory"""
-        return self._wall is not None and self._wall.oom_kills() > 0
+    def verdict(self) -> Breach | None:
+        """:return: the limit that the tree has passed, whoever saw it: the sampler, or the kernel at the wall"""
+        if self.breach is None and self._wall is not None and self._wall.oom_kills():
+            limit = self.limits.memory or 0
+            self.breach = Breach("memory", limit, max(self.peak, limit), tuple(self._samples), "kernel")
+        return self.breach
 
-    def kernel_breach(self) -> Breach:
-        """:return: the breach that the wall has seen, told with the samples there are"""
-        limit = self.limits.memory or 0
-        return Breach("memory", limit, max(self.peak, limit), tuple(self._samples), "kernel")
+    def loosen(self) -> None:
+        """Let the tree run as fast as it can: it is asked to end."""
+        if self._throttle is not None:
+            self._throttle.close()
+            self._throttle = None
 
     def close(self) -> None:
         """Let the tree go: it is gone, or it is no longer ours."""
-        if self._throttle is not None:
-            self._throttle.close()
+        self.loosen()
         if self._wall is not None:
             self._wall.close()
 
@@ -132,13 +135,13 @@ class Guard:
             left = None if memory is None else max(memory - meter.held(), 0)
             self._wall = self._make_wall([process.pid for process in meter.each()], left)
         if cpu is not None and not (self._wall is not None and self._wall.holds_cpu):
-            from localflyte.launch.throttle import Throttle
-
             self._throttle = Throttle(cpu, lambda: self._signal(signal.SIGSTOP), lambda: self._signal(signal.SIGCONT))
         return meter
 
     def _look_at_memory(self, meter: Meter, limit: int, now: float) -> None:
         resident = meter.resident()
+        if not resident:
+            return  # it has just ended
         held = resident - self._excess
         if held > limit:
             meter.look_around()
@@ -150,8 +153,8 @@ class Guard:
         self.peak = max(self.peak, held)
         if held > limit:
             self._end(Breach("memory", limit, self.peak, tuple(self._samples), "sampler"))
-        elif self.kernel_killed():
-            self._end(self.kernel_breach())
+        elif self.verdict() is not None:
+            self._kill()  # the kernel ended one process of the tree; the rest goes with it
 
     def _end(self, breach: Breach) -> None:
         self.breach = breach

@@ -1,10 +1,10 @@
 """Messages: every kind of frame that crosses the wall between the engine and a worker, and who sends it.
 
 engine -> fork server            fork server -> engine
-  setup   {...}                    hello   {python, pid}
+  setup   {...}                    hello   {python, pid, anonymous: bytes of a bare interpreter}
   load    {module, file}           loaded  module, problem
   fork    count                    child   pid              (+ 3 descriptors: link, stdout, stderr)
-  kill    pid, signal              exit    pid, status, peak_rss_kib
+  kill    pid, signal              exit    pid, status, [user, system seconds]
 
 engine -> child                  child -> engine
   request {...}                    plan    number, {...}
@@ -13,7 +13,7 @@ engine -> child                  child -> engine
                                    run     call, plan, inputs, custom_context, options
                                    cancel  call
                                    tell    kind, {...}
-                                   reply   ok, outputs|error
+                                   reply   ok, outputs|error, [peak memory in bytes, CPU seconds]
 """
 
 from __future__ import annotations
