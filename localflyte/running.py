@@ -55,8 +55,6 @@ _REFUSED = {
 }
 #: Options that change nothing here and that a person may count on; the run says so.
 _TOLD = {"notifications": "notifications are recorded with the run and not sent"}
-#: Variables that change from call to call and mean nothing to a task; each new value would start another fork server.
-_RESTLESS = ("PYTEST_CURRENT_TEST",)
 _MODES = ("local", "remote", "hybrid", None)
 
 P = ParamSpec("P")
@@ -127,12 +125,14 @@ class Runner:
         from localflyte.engine.interrupts import finish
         from localflyte.engine.interrupts import watching
         from localflyte.engine.thread import current_engine
+        from localflyte.observe.aside import Aside
         from localflyte.observe.passthrough import Passthrough
         from localflyte.settings import load_settings
 
+        own = (Aside(Passthrough(), Passthrough.KINDS, waited_for=True),)
         with watching():
             engine = current_engine(load_settings, _kept_sinks)
-            return await finish(engine.submit(request, self._sinks or (Passthrough(),)))
+            return await finish(engine.submit(request, tuple(map(_aside, self._sinks)) or own))
 
 
 def with_runcontext(mode: str | None = None, **options: Any) -> Runner:
@@ -176,7 +176,7 @@ def surroundings() -> Surroundings:
         cwd=os.getcwd(),
         sys_path=tuple(os.path.abspath(entry) for entry in sys.path),
         argv=tuple(sys.argv),
-        env={name: value for name, value in os.environ.items() if name not in _RESTLESS},
+        env=dict(os.environ),
         umask=umask,
         alias=bool(bridge and bridge.installed()),
     )
@@ -248,6 +248,13 @@ def _said(options: Options | None) -> dict[str, Any]:
     if options is None:
         return {}
     return {name: value for name in ("env_vars", "queue", "interruptible") if (value := getattr(options, name)) is not None}
+
+
+def _aside(sink: Any) -> Any:
+    """:return: a sink that the engine can call without waiting for it"""
+    from localflyte.observe.aside import Aside
+
+    return sink if getattr(sink, "never_blocks", False) else Aside(sink, waited_for=getattr(sink, "waited_for", False))
 
 
 def _kept_sinks(settings: Settings, folder: str, notice: Callable[[str], None]) -> tuple[Any, ...]:

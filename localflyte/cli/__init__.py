@@ -15,11 +15,14 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     import sys
 
-    if args is None and sys.argv[1:2] == ["run"] and not {"-h", "--help"}.intersection(sys.argv):
-        # The fork server comes up on another core while this process loads what it needs itself.
-        from localflyte.launch.start import start_early
+    try:
+        if args is None and sys.argv[1:2] == ["run"] and not {"-h", "--help"}.intersection(sys.argv):
+            # The fork server comes up on another core while this process loads what it needs itself.
+            from localflyte.launch.start import start_early
 
-        start_early(sys.executable)
-    from localflyte.cli.app import run_command_line
+            start_early(sys.executable)
+        from localflyte.cli.app import run_command_line
 
-    return run_command_line(args)
+        return run_command_line(args)
+    except KeyboardInterrupt:  # so early that nothing is there yet to say it better
+        return 130

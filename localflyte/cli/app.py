@@ -10,6 +10,7 @@ from importlib import import_module
 import click
 
 from localflyte.cli.exits import ExitCode
+from localflyte.cli.exits import quiet_pipes
 from localflyte.cli.exits import say
 from localflyte.cli.exits import say_internal_error
 from localflyte.cli.near import near
@@ -106,6 +107,12 @@ def run_command_line(args: Sequence[str] | None = None) -> int:
     :param args: the arguments, those of this process by default
     """
     args = sys.argv[1:] if args is None else list(args)
+    with quiet_pipes():
+        return _dispatch(args)
+    return ExitCode.SUCCEEDED  # whoever read what it printed had seen enough
+
+
+def _dispatch(args: Sequence[str]) -> int:
     try:
         code = cli.main(args=list(args), prog_name="localflyte", standalone_mode=False)
     except click.UsageError as error:
@@ -116,6 +123,8 @@ def run_command_line(args: Sequence[str] | None = None) -> int:
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        raise
     except Exception as error:  # noqa: BLE001 - the last door: what comes here is shown as one line
         return _report(error, args)
     return code if isinstance(code, int) else ExitCode.SUCCEEDED

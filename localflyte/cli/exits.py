@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
-__all__ = ("ExitCode", "say", "say_internal_error")
+from localflyte.observe.passthrough import forget_stream
+
+__all__ = ("ExitCode", "quiet_pipes", "say", "say_internal_error")
 
 
 class ExitCode(IntEnum):
@@ -20,13 +24,38 @@ class ExitCode(IntEnum):
     INTERNAL = 70
     #: the root task reached one of its time bounds, as timeout(1) says it
     TIMED_OUT = 124
+    #: ended by SIGHUP: its terminal went away
+    HUNG_UP = 129
     #: ended by Ctrl-C, or aborted from outside
     INTERRUPTED = 130
+    #: ended by SIGTERM
+    TERMINATED = 143
 
 
 def say(text: str) -> None:
-    """Print one line on standard error."""
-    print(f"localflyte: {' '.join(text.split())}", file=sys.stderr)
+    """Print one line on standard error, if anybody still reads it."""
+    try:
+        print(f"localflyte: {' '.join(text.split())}", file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        forget_stream("stderr")
+    except (OSError, ValueError):
+        return
+
+
+@contextmanager
+def quiet_pipes() -> Iterator[None]:
+    """Take a reader that went away, as ``head`` does, for one that has seen enough: what else is printed goes nowhere."""
+    try:
+        yield
+    except BrokenPipeError:
+        forget_stream("stdout")
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except BrokenPipeError:
+            forget_stream(name)
+        except (OSError, ValueError, AttributeError):
+            continue
 
 
 def say_internal_error(error: BaseException, *, verbose: bool) -> None:

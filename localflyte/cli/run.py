@@ -16,6 +16,7 @@ from localflyte.cli.ending import Ending
 from localflyte.cli.ending import print_ending
 from localflyte.cli.ending import print_ending_as_json
 from localflyte.cli.exits import ExitCode
+from localflyte.cli.exits import quiet_pipes
 from localflyte.cli.exits import say
 from localflyte.cli.exits import say_internal_error
 from localflyte.cli.loading import check_file
@@ -48,7 +49,9 @@ Exit codes:
     2  the command was not understood: file, task, input or option
    70  localflyte itself failed
   124  the task reached its timeout
+  129  ended by SIGHUP: its terminal went away
   130  interrupted (Ctrl-C), or aborted
+  143  ended by SIGTERM
 """
 #: sub-forms of ``flyte run`` that stand where the file stands
 NOT_A_FILE = {
@@ -136,6 +139,7 @@ def _read(template: TaskTemplate[Any, Any, Any], file: str, task: str, inputs: S
 def _execute(
     template: TaskTemplate[Any, Any, Any], inputs: Mapping[str, Any], options: Mapping[str, Any], passed: Mapping[str, Any]
 ) -> int:
+    from localflyte.engine.interrupts import Interrupted
     from localflyte.observe.console import create_console
     from localflyte.running import with_runcontext
 
@@ -154,14 +158,16 @@ def _execute(
         named = outputs.named_outputs if template.interface.outputs else {}
         ending = Ending(finished.name, "succeeded", finished.url, named, None, witness.seconds)
         code = ExitCode.SUCCEEDED
-    except KeyboardInterrupt as error:
-        ending, code = Ending(witness.run, "aborted", _page(witness.run), {}, error, witness.seconds), ExitCode.INTERRUPTED
+    except (KeyboardInterrupt, Interrupted) as error:
+        ending = Ending(witness.run, "aborted", _page(witness.run), {}, error, witness.seconds)
+        code = ExitCode(128 + error.number) if isinstance(error, Interrupted) else ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - sorted into the exit codes below
         ending, code = _failed(error, witness, options)
-    if as_json:
-        print_ending_as_json(ending, sys.stdout)
-    elif ending.name:
-        print_ending(ending, sys.stdout)
+    with quiet_pipes():
+        if as_json:
+            print_ending_as_json(ending, sys.stdout)
+        elif ending.name:
+            print_ending(ending, sys.stdout)
     return code
 
 

@@ -10,6 +10,8 @@ __all__ = ("Witness",)
 class Witness:
     """A sink that remembers what the command line says at the end."""
 
+    never_blocks = True
+
     def __init__(self) -> None:
         self.run = ""
         """Empty until the run has started."""

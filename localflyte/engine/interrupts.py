@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Interrupted", "finish", "watching")
 
+AT_ONCE = 0.01  # seconds that a sink may take for its last events before it is worth another look
 _ASK, _KILL, _LEAVE = 1, 2, 3
 _SAID = {
     _ASK: "stopping: nothing new begins, and what runs is asked to end; press again to kill it, a third time to leave at once",
@@ -38,6 +39,10 @@ _STEPS = {"SIGINT": _ASK, "SIGTERM": _KILL, "SIGHUP": _KILL}
 
 class Interrupted(SystemExit):
     """Raised in the caller of flyte.run when SIGTERM or SIGHUP ended its run; uncaught, the program ends with 128 + the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
 
 
 class _Ladder:
@@ -81,7 +86,7 @@ class _Ladder:
         """Raise what the signal means to a program."""
         if self.number == signal.SIGINT:
             raise KeyboardInterrupt
-        raise Interrupted(128 + self.number)
+        raise Interrupted(self.number)
 
     def _on_signal(self, number: int, _frame: Any) -> None:
         self.step = max(self.step + 1, _STEPS[signal.Signals(number).name])
@@ -134,6 +139,7 @@ async def finish(submission: Submission) -> RunResult:
     _ladder.apply(submission)
     try:
         cancelled = await _wait(submission)
+        cancelled = await _drain(submission) or cancelled
         if submission.stopped and _ladder.step:
             for other in tuple(_ladder.submissions):  # the first to raise ends the program's loop, and with it the wait of the others
                 await _wait(other)
@@ -157,6 +163,23 @@ async def _wait(submission: Submission) -> asyncio.CancelledError | None:
                 submission.kill()
             cancelled = error
     return cancelled
+
+
+async def _drain(submission: Submission) -> asyncio.CancelledError | None:
+    """Wait until the run's sinks have shown everything, as a print would wait, but not for one that hangs, and not once told to stop."""
+    for sink in submission.sinks:
+        drain = getattr(sink, "drain", None)
+        if drain is None or drain(AT_ONCE):
+            continue
+        while not drain(0):
+            if sink.is_stuck(hurry=submission.stopped):  # type: ignore[attr-defined]
+                sink.give_up("it takes nothing any more")  # type: ignore[attr-defined]
+                break
+            try:
+                await asyncio.sleep(AT_ONCE)
+            except asyncio.CancelledError as error:
+                return error
+    return None
 
 
 def _is_default(handler: Any) -> bool:

@@ -30,7 +30,7 @@ __all__ = ("EngineThread", "Submission", "close_engine", "current_engine")
 
 
 class Submission:
-    """A run that was handed to the engine's thread, for whoever waits for it. Every method may be called from any thread, and returns at once.
+    """A run that was handed to the engine's thread, for whoever waits for it. Any thread may call any method; none of them waits.
 
     :param call_soon: has the engine's thread call something
     """

@@ -20,9 +20,11 @@ MOST_DECODERS = 1000  # kept; output that comes after the end of its attempt lea
 class JsonConsole:
     """One JSON object a line for each event, for programs; output of tasks is text in it.
 
-    :param stream: where it writes; it loses nothing, so a reader that stops reading holds up the run
+    :param stream: where it writes; of events it loses none, so a reader that is slow holds up the end of the run
     :param notice: called once, with a sentence for people, if it cannot be written to
     """
+
+    waited_for = True
 
     def __init__(self, stream: TextIO, notice: Callable[[str], None] | None = None) -> None:
         self._stream = stream

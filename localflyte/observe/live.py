@@ -47,6 +47,8 @@ class LiveConsole:
     :param notice: called once, with a sentence for people, if it cannot be drawn on; the run goes on without it
     """
 
+    never_blocks = True
+
     def __init__(self, stream: TextIO, notice: Callable[[str], None] | None = None) -> None:
         self.tally = Tally()
         self._stream = stream
@@ -67,6 +69,11 @@ class LiveConsole:
         self._fresh = True
         if event.kind in _ABOVE:
             self._backlog.put(event, whose(call, event))
+
+    def tell(self, text: str) -> None:
+        """Say something above the tree that is no event; may be called while a signal is handled."""
+        self._backlog.put(Event("notice", "", "", time.time(), {"text": text}), "")
+        self._pump.wake()
 
     def flush(self) -> None:
         """Have the screen drawn soon."""

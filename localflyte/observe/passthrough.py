@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 
 from localflyte.spec.event import Event
 
-__all__ = ("Passthrough",)
+__all__ = ("Passthrough", "forget_stream")
 
 LONGEST_LINE = 1 << 16  # bytes kept back for the rest of their line; a task that never ends one is shown in pieces
 
 
 class Passthrough:
     """Writes task output to this process's own streams, whole lines where tasks print at the same time, and notices to stderr."""
+
+    #: what it has to be told of
+    KINDS = frozenset(("log", "notice"))
 
     def __init__(self) -> None:
         self._begun: dict[tuple[str, str], bytes] = {}
@@ -40,9 +44,17 @@ class Passthrough:
             _write(stream, data[:whole])
 
 
+def forget_stream(name: str) -> None:
+    """Point a stream whose reader went away, as ``head`` does, at nothing, so that neither we nor Python's own exit complain of it."""
+    with suppress(OSError, ValueError, AttributeError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, getattr(sys, name).fileno())
+        os.close(nothing)
+
+
 def _write(name: str, data: bytes) -> None:
     stream = sys.stdout if name == "stdout" else sys.stderr
-    with suppress(OSError, ValueError):  # a closed stream, or `| head`: the run goes on
+    try:
         buffer = getattr(stream, "buffer", None)
         if buffer is None:  # a notebook, a test's capture
             stream.write(data.decode(errors="replace"))
@@ -50,3 +62,7 @@ def _write(name: str, data: bytes) -> None:
             stream.flush()
             buffer.write(data)
             buffer.flush()
+    except BrokenPipeError:
+        forget_stream(name)
+    except (OSError, ValueError, AttributeError):
+        return  # a closed stream, or none: the run goes on

@@ -32,6 +32,8 @@ class PlainConsole:
     :param notice: called once, with a sentence for people, if it cannot be written to
     """
 
+    never_blocks = True
+
     def __init__(self, stream: TextIO, notice: Callable[[str], None] | None = None) -> None:
         self.tally = Tally()
         self._stream = stream

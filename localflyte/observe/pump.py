@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-__all__ = ("Pump",)
+__all__ = ("PATIENCE", "Pump")
 
 PATIENCE = 2.0  # seconds to wait at the end for a terminal that does not take what is written
 
@@ -42,13 +42,13 @@ class Pump:
             self._thread.start()
         self._awake.set()
 
-    def stop(self) -> bool:
+    def stop(self, patience: float = PATIENCE) -> bool:
         """Draw what is left and end the thread; ``False`` if it did not end in time and was left behind."""
         self._stopping.set()
         self._awake.set()
         if self._thread is None:
             return True
-        self._thread.join(PATIENCE)
+        self._thread.join(patience)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
