@@ -11,6 +11,8 @@ import anyio
 
 from localflyte.errors import RuntimeSystemError
 from localflyte.launch.child import Child
+from localflyte.launch.environ import build_environment
+from localflyte.launch.environ import start_environment
 from localflyte.launch.forkserver import ForkServerHandle
 from localflyte.launch.forkserver import ServerSpec
 from localflyte.launch.hub import Hub
@@ -42,7 +44,8 @@ class Servers:
     def __init__(self, hub: Hub, settings: Settings) -> None:
         self._hub = hub
         self._settings = settings
-        self._ahead = settings.prefork if settings.prefork is not None else max(1, round(settings.cpu or usable_cores()))
+        self._cores = settings.cpu or usable_cores()
+        self._ahead = settings.prefork if settings.prefork is not None else max(1, round(self._cores))
         self._handles: dict[tuple[object, ...], ForkServerHandle] = {}
         self._deaths: dict[tuple[object, ...], deque[float]] = {}
         self._threaded: set[tuple[object, ...]] = set()
@@ -76,13 +79,14 @@ class Servers:
 
     async def _ready(self, run: RunView, plan: Plan) -> ForkServerHandle:
         around = run.request.surroundings
-        env = {**around.env, **plan.env_vars}
-        where = (around.python, around.cwd, around.sys_path, around.argv, around.alias, around.umask, tuple(sorted(env.items())))
+        env = build_environment(around.env, plan, self._settings.pass_env, self._cores)
+        cwd = plan.working_dir or around.cwd
+        where = (around.python, cwd, around.sys_path, around.argv, around.alias, around.umask, tuple(sorted(env.items())))
         while True:
             preload = where not in self._threaded
             handle = self._handles.get((where, preload))
             if handle is None or not handle.alive:
-                handle = self._start(run, where, preload, env)
+                handle = self._start(run, plan, where, preload, env)
             problem = await handle.load(plan.task.module, plan.task.file)
             if not handle.alive:
                 continue
@@ -98,7 +102,7 @@ class Servers:
             # It forks no more, but what it has forked is at work, the caller of this very call perhaps.
             self._retired.append(self._handles.pop((where, preload)))
 
-    def _start(self, run: RunView, where: tuple[object, ...], preload: bool, env: dict[str, str]) -> ForkServerHandle:
+    def _start(self, run: RunView, plan: Plan, where: tuple[object, ...], preload: bool, env: dict[str, str]) -> ForkServerHandle:
         key = (where, preload)
         if key in self._handles:
             self._count_death(key, self._handles[key].death)
@@ -107,8 +111,9 @@ class Servers:
         around = run.request.surroundings
         spec = ServerSpec(
             python=around.python,
-            cwd=around.cwd,
+            cwd=plan.working_dir or around.cwd,
             env=env,
+            start_env=start_environment(around.env, plan.env_vars),
             sys_path=around.sys_path,
             argv=around.argv,
             alias=around.alias,

@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from localflyte.launch.environ import start_environment
+
 __all__ = ("Started", "start_early", "start_interpreter", "take_early")
 
 _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -24,8 +26,9 @@ class Started(NamedTuple):
 
 
 def start_interpreter(python: str, env: Mapping[str, str]) -> Started:
-    """Start a fork server. It is told folder, path and arguments later; its variables it has to have from the start.
+    """Start a fork server. It is told folder, path, arguments and the environment of its tasks later.
 
+    :param env: what the interpreter itself has to have from the start; anybody who may look at the process sees it
     :raises OSError: if it cannot be started
     """
     ours, theirs = socket.socketpair()
@@ -62,7 +65,7 @@ def start_early(python: str) -> None:
     When nothing takes it, it ends with this process.
     """
     global _early  # noqa: PLW0603 - one a process
-    env = dict(os.environ)
+    env = start_environment(os.environ)
     try:
         _early = python, env, start_interpreter(python, env)
     except OSError:
@@ -70,7 +73,7 @@ def start_early(python: str) -> None:
 
 
 def take_early(python: str, env: Mapping[str, str]) -> Started | None:
-    """:return: the one started early, if it is of that interpreter and has those variables"""
+    """:return: the one started early, if it is of that interpreter and was started with those variables"""
     global _early
     if _early is None or _early[:2] != (python, dict(env)):
         return None

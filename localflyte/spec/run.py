@@ -21,7 +21,8 @@ class Surroundings:
     cwd: str
     sys_path: tuple[str, ...]
     argv: tuple[str, ...]
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
+    """The caller's whole environment, for the engine alone: what of it a task gets is decided in `localflyte.launch.environ`."""
     umask: int
     alias: bool
     """Whether ``import flyte`` means localflyte there."""

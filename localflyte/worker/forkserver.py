@@ -25,6 +25,7 @@ from _socket import socketpair
 from contextlib import suppress
 from time import monotonic
 from time import sleep
+from time import tzset
 from typing import Any
 from typing import NoReturn
 
@@ -112,6 +113,9 @@ class ForkServer:
                     self._kill(pid, number)
 
     def _set_up(self, setup: dict[str, Any]) -> None:
+        os.environb.clear()  # what we were started with; the rest of a task's environment is for its processes alone to see
+        os.environb.update(setup["env"])
+        tzset()  # TZ may have come with it, and is read once
         os.umask(setup["umask"])
         with suppress(OSError):  # a folder that is gone meanwhile: the task's own error will say it better
             os.chdir(setup["cwd"])
