@@ -104,8 +104,10 @@ def _check_resources(resources: Any, name: str) -> None:
 def _check_pod_template(template: Any, name: str) -> None:
     if template is not None and not isinstance(template, str):
         from localflyte.spec.pod import PodTemplate
+        from localflyte.spec.podspec import is_pod
 
-        _expect(template, (PodTemplate,), name, "str or PodTemplate")
+        if not is_pod(template):  # Flyte takes none of those; whoever writes one means it
+            _expect(template, (PodTemplate,), name, "str or PodTemplate")
 
 
 def _check_reusable(policy: Any, name: str) -> None:

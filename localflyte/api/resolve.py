@@ -248,8 +248,12 @@ def _image(image: Any) -> Mapping[str, Any] | None:
 def _pod(template: Any) -> Mapping[str, Any] | None:
     if template is None:
         return None
-    terms: Mapping[str, Any] = {"name": template} if isinstance(template, str) else template.terms()
-    return terms
+    if isinstance(template, str):
+        return {"name": template}
+    from localflyte.spec.pod import PodTemplate
+    from localflyte.spec.podspec import pod_terms
+
+    return template.terms() if isinstance(template, PodTemplate) else pod_terms(template)
 
 
 def _reuse(policy: Any) -> ReuseTerms | None:

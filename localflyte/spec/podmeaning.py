@@ -40,7 +40,7 @@ _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodMeaning:
     env: Mapping[str, str] = field(default_factory=dict)
-    resources: ResourceTerms = ResourceTerms()
+    resources: ResourceTerms = field(default_factory=ResourceTerms)
     image: str = ""
     working_dir: str = ""
     grace_seconds: float | None = None
@@ -176,9 +176,7 @@ def _merged(own: ResourceTerms, pod: ResourceTerms, cut: list[str]) -> ResourceT
     )
 
 
-def _request_and_limit(
-    own: tuple[float | None, float | None], pod: tuple[float | None, float | None]
-) -> tuple[float | None, float | None]:
+def _request_and_limit(own: tuple[float | None, float | None], pod: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
     if own[1] is not None:
         return own
     request, limit = own[0] if own[0] is not None else pod[0], pod[1]

@@ -89,8 +89,8 @@ def pod_terms(template: Any) -> dict[str, Any]:
 
 
 def named_as_kubernetes(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the fields of one object the names of the Kubernetes API, ``volumeMounts`` for ``volume_mounts``, and drop those that say nothing."""
-    return {_camel(str(name)): value for name, value in part.items() if value is not None and value != [] and value != {}}
+    """Name the fields of one object as Kubernetes does, ``volumeMounts`` for ``volume_mounts``, and drop those that say nothing."""
+    return {_camel(str(name)): value for name, value in part.items() if value is not None and value not in ([], {})}
 
 
 def _field(value: Any, name: str) -> Any:
@@ -98,7 +98,7 @@ def _field(value: Any, name: str) -> Any:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    """:return: what an object holds, by the names of the Kubernetes API; of objects that the kubernetes client did not make, what is public"""
+    """:return: what an object holds, named as Kubernetes does; of objects that the kubernetes client did not make, what is public"""
     renamed = getattr(value, "attribute_map", None)
     if isinstance(renamed, dict):
         return {camel: getattr(value, name) for name, camel in renamed.items()}

@@ -80,7 +80,6 @@ def test_grace_period(client: Callable[..., Any], period: Any, seconds: int) -> 
     graced = template.with_termination_grace_period(period)
     assert template.pod_spec is None
     assert graced.pod_spec.termination_grace_period_seconds == seconds
-    assert graced.terms()["grace_seconds"] == seconds
     assert graced.terms()["spec"] == {"containers": [{"name": "primary"}], "terminationGracePeriodSeconds": seconds}
 
 
@@ -91,18 +90,21 @@ def test_grace_period_refused(period: Any, error: type[Exception]) -> None:
 
 
 def test_terms(client: Callable[..., Any]) -> None:
-    """Test that the environment of the primary container is there for whoever runs the task, and the rest in plain values."""
+    """Test that a template is there in plain values, with the names that Kubernetes gives them."""
     env = [client(name="A", value="1"), client(name="SECRET", value=None)]
-    side = client(name="side", env=[client(name="B", value="2")])
-    template = PodTemplate(client(containers=[side, client(name="primary", env=env)]), labels={"l": "v"})
-    terms = template.terms()
-    assert (terms["env"], terms["grace_seconds"], terms["labels"], terms["annotations"]) == ({"A": "1"}, None, {"l": "v"}, {})
-    assert terms["spec"]["containers"][1] == {"name": "primary", "env": [{"name": "A", "value": "1"}, {"name": "SECRET"}]}
+    template = PodTemplate(client(containers=[client(name="primary", env=env)], host_ip="h"), labels={"l": "v"})
+    assert template.terms() == {
+        "spec": {"containers": [{"name": "primary", "env": [{"name": "A", "value": "1"}, {"name": "SECRET"}]}], "hostIP": "h"}
+        if client is V1Part
+        else {"containers": [{"name": "primary", "env": [{"name": "A", "value": "1"}, {"name": "SECRET"}]}], "hostIp": "h"},
+        "labels": {"l": "v"},
+        "annotations": {},
+        "primary_container_name": "primary",
+    }
 
 
 def test_terms_of_nothing() -> None:
-    terms = PodTemplate().terms()
-    assert (terms["spec"], terms["env"], terms["primary_container_name"]) == (None, {}, "primary")
+    assert PodTemplate().terms() == {"spec": None, "labels": {}, "annotations": {}, "primary_container_name": "primary"}
 
 
 def test_fuse(client: Callable[..., Any]) -> None:
