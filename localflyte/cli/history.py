@@ -18,10 +18,12 @@ from localflyte.observe.text import clock
 from localflyte.observe.text import duration
 from localflyte.observe.text import one_line
 from localflyte.observe.text import printable
+from localflyte.observe.text import size
 from localflyte.runs.history import RunSummary
 from localflyte.runs.history import list_runs
 from localflyte.runs.history import load_run
 from localflyte.runs.record import ActionRecord
+from localflyte.runs.record import AttemptRecord
 from localflyte.runs.record import RunRecord
 from localflyte.runs.record import State
 from localflyte.settings import load_settings
@@ -120,7 +122,7 @@ def _tree(record: RunRecord) -> list[str]:
         lines.append(f"{'  ' * depth}{_action(action)}")
         indent = "  " * (depth + 2)
         if len(action.attempts) > 1:
-            lines += [f"{indent}attempt {row.number}: {_spoken(row.status)} {duration(row.seconds)}".rstrip() for row in action.attempts]
+            lines += [f"{indent}attempt {row.number}: {_spoken(row.status)} {duration(row.seconds)}{_used(row)}" for row in action.attempts]
         if action.error is not None:
             lines.append(f"{indent}{one_line(action.error.headline, 300)}")
     for root in record.roots:
@@ -135,7 +137,14 @@ def _tree(record: RunRecord) -> list[str]:
 def _action(action: ActionRecord) -> str:
     state = "cached" if action.cached else _spoken(action.status)
     group = f"  [{one_line(action.group)}]" if action.group else ""
-    return f"{one_line(action.label)}  {state}  {duration(action.seconds)}  {one_line(action.name)}{group}"
+    used = _used(action.attempts[0]) if len(action.attempts) == 1 else ""
+    return f"{one_line(action.label)}  {state}  {duration(action.seconds)}{used}  {one_line(action.name)}{group}"
+
+
+def _used(attempt: AttemptRecord) -> str:
+    """:return: what an attempt used of CPU and memory"""
+    cpu = "" if attempt.cpu_seconds is None else f"  cpu {duration(attempt.cpu_seconds)}"
+    return cpu if attempt.peak_memory is None else f"{cpu}  peak {size(attempt.peak_memory)}"
 
 
 @click.command(context_settings=HELP_NAMES)

@@ -87,6 +87,8 @@ class Attempt:
             return failure(ran_too_long(plan), tries, seconds)
         breach = self._guard.verdict() if self._guard is not None and child.reply is None else None
         if breach is not None:
+            if breach.by == "kernel":
+                self._host.holding.machine_ran_out()  # that kill is accounted for: the next unexplained one is not it
             return failure(over_limit(plan, breach), tries, seconds)
         if child.reply is None and child.exit is not None and child.exit.status == signal.SIGKILL:
             if self._host.holding.machine_ran_out():

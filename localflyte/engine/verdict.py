@@ -57,6 +57,9 @@ def failure(error: ErrorInfo, attempts: int = 0, seconds: float = 0.0) -> Outcom
 
 
 def _without_reply(end: Exit, task: str) -> ErrorInfo:
+    if end.status is None:
+        message = f"The process of task {task} ended, and how is not known: the fork server that started it was gone already."
+        return ErrorInfo("system", "WorkerLostError", message, "system")
     if os.WIFSIGNALED(end.status):
         number = os.WTERMSIG(end.status)
         name = _signal_name(number)

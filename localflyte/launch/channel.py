@@ -109,6 +109,17 @@ class Channel:
             if not waiting and not before:
                 return
 
+    def is_connected(self) -> bool:
+        """:return: whether the other end is still open"""
+        if not self.open:
+            return False
+        try:
+            return bool(self._sock.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Close our end; `on_close` is not called."""
         if self.open:

@@ -47,7 +47,8 @@ def read_reply(message: list[Any]) -> Reply:
 class Exit(NamedTuple):
     """How the process ended, as wait() says it."""
 
-    status: int
+    status: int | None
+    """``None`` when nobody can tell."""
     cpu: Sequence[float]
 
 
@@ -163,6 +164,15 @@ class Child:
         gone = anyio.Event()
         self.when_gone(gone.set)
         await gone.wait()
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it was given a request and has not replied."""
+        return self._talk is not None and self.reply is None
+
+    def is_connected(self) -> bool:
+        """:return: whether its end of the link is still open"""
+        return self._channel.is_connected()
 
     def discard(self) -> None:
         """Let an unused child go: closing its link ends it."""

@@ -7,54 +7,30 @@ import os
 import subprocess
 from collections import deque
 from collections.abc import Callable
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import field
+from signal import SIGKILL
 from typing import Any
 
 import anyio
+import psutil
 
 from localflyte.errors import RuntimeSystemError
 from localflyte.launch.channel import Channel
 from localflyte.launch.child import Child
 from localflyte.launch.child import Exit
 from localflyte.launch.hub import Hub
+from localflyte.launch.orphan import signal_group
+from localflyte.launch.serverspec import ServerSpec
 from localflyte.launch.start import start_interpreter
 from localflyte.launch.start import take_early
 
-__all__ = ("ForkServerHandle", "ServerSpec")
+__all__ = ("ForkServerHandle",)
 
 REFUSED_SECONDS = 0.1  # between tries while the system refuses a fork (EAGAIN: too many processes for now)
 MAX_REFUSALS = 100
+INSIST_SECONDS = 0.25  # for a server to have killed what it was told to kill
+HANG_SECONDS = 10.0  # for a server that imports nothing to fork; one that takes longer has been stopped, or hangs
 REAP_SECONDS = 1.0  # for the kernel to end a process that is ending; blocks the loop, once in the life of a server
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerSpec:
-    """What makes two fork servers different: everything a task could see before its first line runs."""
-
-    python: str
-    cwd: str
-    env: Mapping[str, str] = field(repr=False)
-    """The whole environment of its tasks, secrets included. Sent once the interpreter is up, and never shown."""
-    start_env: Mapping[str, str]
-    """The part of it that the interpreter is started with."""
-    sys_path: tuple[str, ...]
-    argv: tuple[str, ...]
-    alias: bool
-    umask: int
-    preload: bool = True
-    """False where forking after the user's imports is unsafe: then each child imports for itself, as a fresh interpreter would."""
-    mounts: Mapping[str, str] = field(default_factory=dict)
-    """Folders of ours that tasks see under other paths: theirs to ours."""
-
-    def setup(self) -> dict[str, Any]:
-        """:return: what the new interpreter is told first"""
-        names = ("cwd", "sys_path", "argv", "alias", "umask", "mounts")
-        # As bytes, since the value of a variable need not be text in any encoding.
-        env = {os.fsencode(name): os.fsencode(value) for name, value in self.env.items()}
-        return {**{name: getattr(self, name) for name in names}, "env": env}
 
 
 class ForkServerHandle:
@@ -90,6 +66,8 @@ class ForkServerHandle:
         self._bare = 0
         self._loads: dict[str, tuple[anyio.Event, list[str]]] = {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline = -1
+        self._orphans: dict[int, int] = {}  # children whose server died while they worked, and a pidfd of each
         self._channel: Channel | None = None
         self._streams: dict[str, int] = {}
 
@@ -105,7 +83,7 @@ class ForkServerHandle:
             started = take_early(spec.python, spec.start_env) or start_interpreter(spec.python, spec.start_env)
         except OSError as error:
             raise RuntimeSystemError("WorkerStartError", f"{spec.python} could not be started: {error}") from error
-        self._process = started.process
+        self._process, self._lifeline = started.process, started.lifeline
         self.alive = True
         self._channel = Channel(self._hub, started.control, self._on_message, self._on_close, with_fds=True)
         for name, fd in (("stdout", started.stdout), ("stderr", started.stderr)):
@@ -145,12 +123,13 @@ class ForkServerHandle:
         self._bury()
 
     def has_ended(self) -> bool:
-        """:return: whether the process is gone, and reaped"""
-        return self._process is None or self._process.poll() is not None
+        """:return: whether the process is gone, and reaped, and none of its children is left"""
+        return not self._children and (self._process is None or self._process.poll() is not None)
 
     async def aclose(self) -> None:
         """End the server and, by closing its control socket, every child it has."""
         self._shut("closed")
+        self._cut_lifeline()
         if self._process is not None:
             with anyio.CancelScope(shield=True):
                 for _ in range(400):
@@ -181,13 +160,24 @@ class ForkServerHandle:
             self._waiting.append(turn)
             self._fork_ahead()
             try:
-                await turn.wait()
+                with anyio.move_on_after(HANG_SECONDS) as patience:
+                    await turn.wait()
+                if patience.cancelled_caught:
+                    self._waiting.remove(turn)
+                    self._end_if_hung()
             except BaseException:
                 if turn in self._waiting:
                     self._waiting.remove(turn)
                 elif self._idle and self._waiting:
                     self._waiting.popleft().set()  # the turn we were given goes to the next
                 raise
+
+    def _end_if_hung(self) -> None:
+        """Kill the server if it should have forked long ago. Its children finish, and another takes its place."""
+        importing = any(not loaded.is_set() for loaded, _ in self._loads.values())
+        if self.alive and self._asked and not importing and not self._refusals and self._process is not None:
+            self.death = f"it did not fork for {HANG_SECONDS:g} s"
+            self._process.kill()
 
     def _fork_ahead(self) -> None:
         wanted = self._ahead + len(self._waiting) - len(self._idle) - self._asked
@@ -258,22 +248,81 @@ class ForkServerHandle:
             self._idle.remove(child)
 
     def _signal(self, pid: int, number: int) -> None:
-        if self._channel is not None and self.alive:
+        if pid in self._orphans:
+            signal_group(self._orphans[pid], pid, number)
+        elif self._channel is not None and self.alive:
             self._channel.send("kill", pid, number)
+            if number == SIGKILL:
+                asyncio.get_running_loop().call_later(INSIST_SECONDS, self._insist, pid)
+
+    def _insist(self, pid: int) -> None:
+        """Kill a child ourselves, whose server is busy importing something, or hangs. It reaps nobody meanwhile, so as long
+        as a child of it has that number, it is the one.
+        """
+        child = self._children.get(pid)
+        if child is None or self._process is None or pid in self._orphans:
+            return
+        with suppress(psutil.Error, ProcessLookupError, PermissionError):
+            process = psutil.Process(pid)
+            if process.ppid() != self._process.pid:
+                return
+            if process.status() != psutil.STATUS_ZOMBIE:
+                os.killpg(pid, SIGKILL)
+                asyncio.get_running_loop().call_later(INSIST_SECONDS, self._insist, pid)
+                return
+            del self._children[pid]
+            child.ended(Exit(SIGKILL, (0.0, 0.0)))
 
     # -- its end ------------------------------------------------------------------------------------------------
 
     def _on_close(self, reason: str) -> None:
         self._shut(reason or self._cause_of_death())
-        self._bury()
+        for child in tuple(self._children.values()):
+            if not (child.is_at_work and self._adopt(child)):
+                self._end_child(child, None)
+        if not self._children:
+            self._cut_lifeline()
+
+    def _adopt(self, child: Child) -> bool:
+        """Let a child finish whose server died. From now on we notice its end ourselves.
+
+        :return: whether that can be done
+        """
+        try:
+            pidfd = os.pidfd_open(child.pid)
+        except (AttributeError, OSError):  # it is gone, or this system has no such thing
+            return False
+        if not child.is_connected():  # gone too, and its number may be another's by now
+            os.close(pidfd)
+            return False
+        self._orphans[child.pid] = pidfd
+        self._hub.watch(pidfd, lambda: self._end_child(child, None))
+        return True
+
+    def _end_child(self, child: Child, status: int | None) -> None:
+        """Take note that a child is gone which no server reports; what is left of its group goes with it."""
+        pidfd = self._orphans.pop(child.pid, -1)
+        signal_group(pidfd, child.pid, SIGKILL)
+        if pidfd >= 0:
+            self._hub.unwatch(pidfd)
+            os.close(pidfd)
+        self._children.pop(child.pid, None)
+        child.lost = status is None
+        child.ended(Exit(status, (0.0, 0.0)))
+        if not self.alive and not self._children:
+            self._cut_lifeline()
+
+    def _cut_lifeline(self) -> None:
+        """Have the kernel end every child that is left, at once."""
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
 
     def _bury(self) -> None:
-        """Settle the children of a server that is gone. They have died with it; their groups may not have."""
+        """Settle the children of a server that we ended."""
+        self._cut_lifeline()
         for child in tuple(self._children.values()):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, 9)  # its parent is dead, so we are all it has left
-            child.ended(Exit(9, (0.0, 0.0)))
-        self._children.clear()
+            self._end_child(child, SIGKILL)
 
     def _cause_of_death(self) -> str:
         """Reap the server, which has closed its socket and so is at its end, and say how it ended."""

@@ -23,6 +23,8 @@ class Started(NamedTuple):
     control: socket.socket
     stdout: int
     stderr: int
+    lifeline: int
+    """The writing end of a pipe that nothing is written to: when it is closed, whoever closes it, the kernel ends every child."""
 
 
 def start_interpreter(python: str, env: Mapping[str, str]) -> Started:
@@ -34,26 +36,29 @@ def start_interpreter(python: str, env: Mapping[str, str]) -> Started:
     ours, theirs = socket.socketpair()
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
+    life_read, life_write = os.pipe()
     try:
         process = subprocess.Popen(
-            [python, "-P", PROGRAM, str(theirs.fileno())],
+            [python, "-P", PROGRAM, str(theirs.fileno()), str(life_read)],
             env=dict(env),
             stdin=subprocess.DEVNULL,
             stdout=out_write,
             stderr=err_write,
-            pass_fds=[theirs.fileno()],
+            pass_fds=[theirs.fileno(), life_read],
             start_new_session=True,
         )
     except OSError:
         ours.close()
         os.close(out_read)
         os.close(err_read)
+        os.close(life_write)
         raise
     finally:
         theirs.close()
         os.close(out_write)
         os.close(err_write)
-    return Started(process, ours, out_read, err_read)
+        os.close(life_read)
+    return Started(process, ours, out_read, err_read, life_write)
 
 
 _early: tuple[str, dict[str, str], Started] | None = None

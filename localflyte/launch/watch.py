@@ -125,7 +125,9 @@ class Guard:
         """Let the tree go: it is gone, or it is no longer ours."""
         self.loosen()
         if self._wall is not None:
+            self.verdict()  # while it can still tell
             self._wall.close()
+            self._wall = None
 
     def _first_look(self) -> Meter:
         meter = self._meter = Meter(self.pid, self._bare)

@@ -3,11 +3,11 @@
 Order is a contract, per action: queued < started < ended < stored < finished; a hit has no attempt.
 
 kind               data
-run.started        task, name, pid, file
+run.started        task, file, parent; pid and born of the engine's process
 action.queued      task, short_name, parent, group
 action.hit         key
 attempt.started    attempt, pid
-attempt.ended      attempt, status, seconds, error {code, message}
+attempt.ended      attempt, status, seconds, cpu_seconds, peak_memory (bytes), error {code, message}
 action.retrying    attempt, delay
 action.stored      key
 action.finished    status, cached, attempts, seconds (of its last attempt), error {kind, code, message, traceback}

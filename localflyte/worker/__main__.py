@@ -1,4 +1,4 @@
-"""The program a fork server is: `python -P localflyte/worker/__main__.py FD`, where FD is its control socket."""
+"""The program a fork server is: `python -P localflyte/worker/__main__.py FD LIFELINE`: its control socket, and what is cut when the engine ends."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ("main",)
 
 
 def main() -> None:
-    """Take the descriptor from the command line and serve on it until the engine is gone."""
+    """Take the descriptors from the command line and serve until the engine is gone."""
     from localflyte.worker.forkserver import ForkServer
 
-    ForkServer(socket(AF_UNIX, SOCK_STREAM, 0, int(sys.argv[1]))).run()
+    ForkServer(socket(AF_UNIX, SOCK_STREAM, 0, int(sys.argv[1])), int(sys.argv[2])).run()
 
 
 if __name__ == "__main__":

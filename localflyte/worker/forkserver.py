@@ -34,6 +34,7 @@ from localflyte.api.resolve import plan_for
 from localflyte.wire.frames import FrameReader
 from localflyte.wire.frames import pack_frame
 from localflyte.worker.confine import become_subreaper
+from localflyte.worker.confine import die_with_engine
 from localflyte.worker.confine import die_with_parent
 from localflyte.worker.confine import outlive_parent
 from localflyte.worker.confine import prepare
@@ -42,6 +43,7 @@ from localflyte.worker.forking import reseed
 from localflyte.worker.forking import thread_count
 from localflyte.worker.loading import load_module
 from localflyte.worker.serve import serve
+from localflyte.worker.usage import anonymous_bytes
 
 __all__ = ("ForkServer",)
 
@@ -51,8 +53,9 @@ LINK_FD = 200  # tasks print to, close and write into low descriptors; nobody wr
 
 
 class ForkServer:
-    def __init__(self, control: socket) -> None:
+    def __init__(self, control: socket, lifeline: int = -1) -> None:
         self._control = control
+        self._lifeline = lifeline
         self._reader = FrameReader()
         self._children: set[int] = set()
         self._kept: set[int] = set()  # processes that the user's modules started when they were imported
@@ -69,7 +72,7 @@ class ForkServer:
             end.setblocking(False)
         self._arm()
         gc.disable()  # nothing here makes cycles, and a collection would unshare every page with every child
-        self._send("hello", {"python": sys.version, "pid": os.getpid()})
+        self._send("hello", {"python": sys.version, "pid": os.getpid(), "anonymous": anonymous_bytes()})
         poll = select.poll()
         control = self._control.fileno()
         poll.register(control, select.POLLIN)
@@ -157,7 +160,6 @@ class ForkServer:
         ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
-        server = os.getpid()
         try:
             pid = fork()
         except OSError as error:
@@ -167,7 +169,7 @@ class ForkServer:
             return
         if pid == 0:
             os.setpgid(0, 0)  # a group to end it by; a session of its own would cost a scheduling group each
-            die_with_parent(server)
+            die_with_engine(self._lifeline)
             become_subreaper()  # so that nothing it starts becomes ours before it has ended
             reseed()
             self._become_child(theirs, out_write, err_write, (ours, out_read, err_read))

@@ -1,0 +1,30 @@
+"""Orphan: a process group without a parent of ours; it is signalled by a handle on its leader, never by number alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+
+__all__ = ("signal_group",)
+
+_TO_GROUP = 4  # PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9
+
+
+def signal_group(pidfd: int, pid: int, number: int) -> None:
+    """Signal a process group; one that is gone is left alone.
+
+    :param pidfd: of the group's leader; negative where there is none
+    :param pid: of the leader, which names the group on older systems
+    """
+    if pidfd >= 0:
+        try:
+            signal.pidfd_send_signal(pidfd, number, None, _TO_GROUP)
+        except ProcessLookupError:
+            return
+        except OSError:  # the kernel is too old for whole groups
+            pass
+        else:
+            return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
