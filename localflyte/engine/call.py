@@ -18,6 +18,8 @@ class Call:
     parent: Call | None
     depth: int
     inputs_digest: str
+    caller: Call | None = None
+    """Whose task waits for it: its parent, or for the first call of a run the one that started the run, in the run of that."""
 
     @property
     def task(self) -> str:

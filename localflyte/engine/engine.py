@@ -16,10 +16,11 @@ from typing import Any
 import anyio
 
 from localflyte.engine.admission import Lease
-from localflyte.engine.admission import Leases
-from localflyte.engine.admission import Ledger
 from localflyte.engine.call import Call
+from localflyte.engine.gate import Gate
+from localflyte.engine.holding import Holding
 from localflyte.engine.pipeline import perform
+from localflyte.engine.pods import Pods
 from localflyte.engine.runstate import RunState
 from localflyte.engine.runstate import Sink
 from localflyte.engine.verdict import failure
@@ -27,7 +28,6 @@ from localflyte.errors import BaseRuntimeError
 from localflyte.errors import RuntimeUserError
 from localflyte.launch.child import Worker
 from localflyte.launch.hub import Hub
-from localflyte.launch.machine import usable_cores
 from localflyte.launch.servers import Servers
 from localflyte.runs.folder import create_run_folder
 from localflyte.runs.journal import Journal
@@ -54,8 +54,9 @@ class Engine:
 
     def __init__(self, settings: Settings, sinks_for: SinksFor) -> None:
         self.settings = settings
-        self.ledger = Ledger(settings.cpu or usable_cores())
+        self.gate = Gate(settings)
         self.memo = Memo(str(settings.home))
+        self.holding = Holding(settings)
         self.hub = Hub(self._after_batch)
         self._servers = Servers(self.hub, settings)
         self._sinks_for = sinks_for
@@ -68,14 +69,15 @@ class Engine:
         run.add_sink(Journal(folder, run.notice))
         for sink in self._sinks_for(self.settings, folder, run.notice):
             run.add_sink(sink)
+        run.pods = Pods(self.settings, request.surroundings.cwd, run.notice)
         self._runs[name] = run
         began = time.monotonic()
         outcome: Outcome | None = None
         try:
             async with anyio.create_task_group() as run.tasks:
-                call = self._call(run, None, request.invocation, parent.depth + 1 if parent else 1)
+                call = self._call(run, None, request.invocation, parent)
                 origin = parent.run.name if parent else None
-                run.emit("run.started", task=call.task, pid=os.getpid(), file=request.invocation.plan.task.file, parent=origin)
+                run.emit("run.started", task=call.task, pid=me.pid, born=me.born, file=request.invocation.plan.task.file, parent=origin)
                 for text in request.notices:
                     run.notice(text)
                 run.flush()
@@ -93,7 +95,7 @@ class Engine:
 
     async def nested(self, parent: Call, invocation: Invocation) -> tuple[Outcome, Mapping[str, Any]]:
         """Carry a call that a task made."""
-        return await self._perform(self._call(parent.run, parent, invocation, parent.depth + 1)), {}
+        return await self._perform(self._call(parent.run, parent, invocation, parent)), {}
 
     async def spawned(self, parent: Call, invocation: Invocation, options: Mapping[str, Any]) -> tuple[Outcome, Mapping[str, Any]]:
         """Carry a run that a task started: independent, with a name and folder of its own."""
@@ -113,29 +115,9 @@ class Engine:
         elif kind == "notice":
             call.run.notice(str(data.get("text", "")))
 
-    async def admit(self, call: Call) -> Lease | Leases:
-        """Wait until the run and the machine have room for the call."""
-        slots = call.run.slots
-        if slots is None:
-            return await self._admit_cpu(call)
-        slot = await slots.acquire(1.0)
-        try:
-            return Leases(slot, await self._admit_cpu(call))
-        except BaseException:
-            slot.release()
-            raise
-
-    async def _admit_cpu(self, call: Call) -> Lease:
-        cpu = call.invocation.plan.resources.cpu
-        if cpu is not None and cpu > self.ledger.cpu:
-            if self.settings.strict:
-                raise RuntimeUserError(
-                    "ResourceLimitError",
-                    f"Task {call.task} asks for {cpu:g} CPUs and this machine has {self.ledger.cpu:g}. Ask for less, or leave strict off "
-                    f"(LOCALFLYTE_STRICT, [tool.localflyte] strict) to run it with what there is.",
-                )
-            call.run.notice(f"{call.task} asks for {cpu:g} CPUs and this machine has {self.ledger.cpu:g}: it gets all of them")
-        return await self.ledger.acquire(self.settings.default_cpu if cpu is None else cpu)
+    async def admit(self, call: Call) -> Lease:
+        """Wait until the run, the queue and the machine have room for the call."""
+        return await self.gate.admit(call)
 
     async def take_child(self, call: Call) -> Worker:
         """:return: a process that has the call's code loaded and waits for its request"""
@@ -158,19 +140,26 @@ class Engine:
     async def aclose(self) -> None:
         """End every process this engine started."""
         await self._servers.aclose()
+        self.holding.close()
         self.memo.close()
         self.hub.close()
 
     async def _perform(self, call: Call) -> Outcome:
         """`perform`, with what localflyte itself raises made into an outcome of the call."""
+        if call.invocation.plan.pod_template is not None:
+            call = replace(call, invocation=replace(call.invocation, plan=call.run.pods.apply(call.invocation.plan)))
+        self.gate.enter(call)
         try:
             return await perform(self, call)
         except BaseRuntimeError as error:
             return failure(to_info(error, ""))
+        finally:
+            self.gate.leave(call)
 
-    def _call(self, run: RunState, parent: Call | None, invocation: Invocation, depth: int) -> Call:
+    def _call(self, run: RunState, parent: Call | None, invocation: Invocation, caller: Call | None) -> Call:
         digest = _digest(invocation.inputs)
-        return Call(run, invocation, run.name_action(parent.action if parent else None, invocation, digest), parent, depth, digest)
+        name = run.name_action(parent.action if parent else None, invocation, digest)
+        return Call(run, invocation, name, parent, caller.depth + 1 if caller else 1, digest, caller)
 
     def _create_folder(self, request: RunRequest) -> tuple[str, str]:
         home = str(self.settings.home)

@@ -10,7 +10,8 @@ from typing import Any
 
 from msgpack import packb
 
-from localflyte.engine.admission import Ledger
+from localflyte.engine.admission import Slots
+from localflyte.engine.pods import Pods
 from localflyte.runs.names import ROOT_ACTION
 from localflyte.runs.names import action_name
 from localflyte.spec.event import Event
@@ -44,14 +45,18 @@ class RunState:
         self.folder = folder
         #: the group that every nested call of the run lives in
         self.tasks: TaskGroup
+        #: what pod templates say, for the plans that ask for one
+        self.pods: Pods
         self.started = request.run_start_time or time.time()
         named = {"FLYTE_INTERNAL_EXECUTION_PROJECT": request.project, "FLYTE_INTERNAL_EXECUTION_DOMAIN": request.domain}
         #: variables that every attempt of the run is given
         self.env = {name: value for name, value in named.items() if value}
         self.unflushed = False
         limit = request.max_action_concurrency
-        #: what `max_action_concurrency` leaves free; a parent that waits for others does not count
-        self.slots = Ledger(float(limit)) if limit else None
+        #: the places that `max_action_concurrency` allows; a parent that waits for others takes none
+        self.slots = (Slots(limit),) if limit else ()
+        #: calls that are accepted and not finished
+        self.in_flight = 0
         self._sinks = list(sinks)
         self._seq: dict[tuple[str, str, str, str], int] = {}
         self._plans: dict[bytes, Plan] = {}
@@ -127,4 +132,4 @@ class RunState:
 
     def _set_aside(self, sink: Sink, error: Exception) -> None:
         self._sinks.remove(sink)
-        self.notice(f"{type(sink).__name__} failed and is set aside for this run: {type(error).__name__}: {error}")
+        self.notice(f"{getattr(sink, 'name', type(sink).__name__)} failed and is set aside for this run: {type(error).__name__}: {error}")
