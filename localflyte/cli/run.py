@@ -198,6 +198,9 @@ def _failed(error: Exception, witness: Witness, options: Mapping[str, Any]) -> t
         say(str(error))
         return ending, ExitCode.USAGE
     if isinstance(error, BaseRuntimeError):
+        if error.code == "InternalError":
+            say(str(error))
+            return ending, ExitCode.INTERNAL
         if error.remote_traceback and not options["as_json"]:
             print(printable(error.remote_traceback).rstrip(), file=sys.stderr)
         return ending, ExitCode.FAILED

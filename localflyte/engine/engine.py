@@ -16,6 +16,8 @@ from typing import Any
 import anyio
 
 from localflyte.engine.admission import Lease
+from localflyte.engine.breakdown import break_down
+from localflyte.engine.breakdown import end_children
 from localflyte.engine.call import Call
 from localflyte.engine.gate import Gate
 from localflyte.engine.holding import Holding
@@ -31,6 +33,7 @@ from localflyte.launch.hub import Hub
 from localflyte.launch.servers import Servers
 from localflyte.runs.folder import create_run_folder
 from localflyte.runs.journal import Journal
+from localflyte.runs.lives import my_life
 from localflyte.runs.names import new_run_name
 from localflyte.settings import Settings
 from localflyte.spec.invocation import Invocation
@@ -71,7 +74,7 @@ class Engine:
             run.add_sink(sink)
         run.pods = Pods(self.settings, request.surroundings.cwd, run.notice)
         self._runs[name] = run
-        began = time.monotonic()
+        me, began = my_life(), time.monotonic()
         outcome: Outcome | None = None
         try:
             async with anyio.create_task_group() as run.tasks:
@@ -83,6 +86,11 @@ class Engine:
                 run.flush()
                 outcome = await self._perform(call)
                 run.tasks.cancel_scope.cancel()
+            if run.broken is not None:
+                raise run.broken
+        except Exception as ours:  # noqa: BLE001 - what a task does wrong never comes this way
+            outcome = break_down(run, ours)
+            await end_children(run.children)
         finally:
             status = outcome.status.value if outcome else "aborted"
             error = outcome.error._asdict() if outcome and outcome.error else None
@@ -136,6 +144,12 @@ class Engine:
                 run.killed = True
                 for child in tuple(run.children):
                     child.signal(signal.SIGKILL)
+
+    def break_runs(self, error: Exception) -> None:
+        """End every run because of an error of ours that has come up outside of all of them."""
+        for run in self._runs.values():
+            run.broken = run.broken or error
+            run.tasks.cancel_scope.cancel()
 
     async def aclose(self) -> None:
         """End every process this engine started."""

@@ -39,6 +39,8 @@ class RunState:
         self.origin = origin
         #: the processes at work for it
         self.children: set[Worker] = set()
+        #: an error of localflyte itself that ends the run
+        self.broken: Exception | None = None
         #: whether what is at work for it is killed instead of asked
         self.killed = False
         self.name = name

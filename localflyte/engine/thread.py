@@ -12,6 +12,7 @@ from concurrent.futures import CancelledError
 from concurrent.futures import Future
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
+from typing import Any
 
 import anyio
 from anyio.from_thread import start_blocking_portal
@@ -95,6 +96,7 @@ class EngineThread:
 
         async def create() -> Engine:
             self._loop = asyncio.get_running_loop()
+            self._loop.set_exception_handler(self._on_loop_error)
             return Engine(settings, sinks_for)
 
         self._engine = self._portal.call(create)
@@ -107,6 +109,13 @@ class EngineThread:
         submission = Submission(self._engine, self._loop.call_soon_threadsafe, request, sinks)
         self._portal.start_task_soon(submission.work)
         return submission
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, Exception) and "handle" in context:  # a callback of ours raised: whatever waits for it would wait for ever
+            self._engine.break_runs(error)
+        else:
+            loop.default_exception_handler(context)
 
     def close(self) -> None:
         """End every process of the engine, and its thread."""

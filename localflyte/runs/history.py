@@ -15,6 +15,7 @@ from localflyte.runs.folder import runs_folder
 from localflyte.runs.folder import split_log_name
 from localflyte.runs.journal import parse_event
 from localflyte.runs.journal import replay_journal
+from localflyte.runs.lives import Life
 from localflyte.runs.names import is_action_name
 from localflyte.runs.names import is_run_name
 from localflyte.runs.record import Recorder
@@ -22,12 +23,11 @@ from localflyte.runs.record import RunRecord
 from localflyte.runs.record import State
 from localflyte.spec.event import Event
 
-__all__ = ("RunSummary", "find_run", "is_engine_alive", "list_runs", "load_run", "read_run")
+__all__ = ("RunSummary", "find_run", "list_runs", "load_run", "read_run")
 
 HEAD = 64 * 1024  # bytes in which a journal's first line ends
 TAIL = 16 * 1024  # bytes of a journal's end that hold its last line, unless a long traceback is in it
 LONGEST_TAIL = 1024 * 1024  # bytes; the journal cuts texts long before that
-CLOCK_SLACK = 2.0  # seconds; start times of processes are counted from a boot time that moves with the clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def read_run(path: str) -> RunRecord:
     damaged = replay_journal(path, recorder)
     record = recorder.record
     record.damaged = damaged
-    if record.status is State.RUNNING and not is_engine_alive(record.pid, record.engine_started, record.started):
+    if record.status is State.RUNNING and Life(record.pid, record.born).is_over:
         record.status = State.LOST
     _settle(record)
     _find_files(record)
@@ -103,28 +103,6 @@ def find_run(home: str | os.PathLike[str], name: str) -> str:
     if not names:
         raise RunNotFoundError(f"There is no run {name!r}: {runs_folder(home)} holds no runs yet. `localflyte run FILE TASK` makes one.")
     raise RunNotFoundError(f"There is no run {name!r}.{_near(name, names)} `localflyte runs` lists all {len(names)}.")
-
-
-def is_engine_alive(pid: int, started: float | None = None, seen: float | None = None) -> bool:
-    """Tell whether a run's engine still lives.
-
-    :param started: when its process started, as psutil tells it
-    :param seen: a time at which it was alive; a process of that pid that started later is somebody else
-    """
-    if pid <= 0:
-        return False
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        born = float(process.create_time())
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-    except psutil.Error:
-        return False
-    if started is not None:
-        return abs(born - started) <= CLOCK_SLACK
-    return seen is None or born <= seen + CLOCK_SLACK
 
 
 def _run_folders(home: str | os.PathLike[str]) -> list[str]:
@@ -169,7 +147,7 @@ def _summarise(path: str, first: Event | None, at: float) -> RunSummary:
         recorder(last)
     record = recorder.record
     status = record.status
-    if status is State.RUNNING and not is_engine_alive(record.pid, record.engine_started, record.started):
+    if status is State.RUNNING and Life(record.pid, record.born).is_over:
         status = State.LOST
     error = record.error.headline if record.error is not None else ""
     return RunSummary(name=record.name, path=path, task=record.task, status=status, started=at, seconds=record.seconds, error=error)

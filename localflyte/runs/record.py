@@ -65,6 +65,9 @@ class AttemptRecord:
     started: float | None = None
     ended: float | None = None
     seconds: float | None = None
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+    """Bytes, as the kernel kept them (VmHWM); of an attempt that was killed, the most that was seen."""
     error: ErrorRecord | None = None
 
 
@@ -107,8 +110,8 @@ class RunRecord:
     parent: str = ""
     """The run whose task started it, empty for most."""
     pid: int = 0
-    engine_started: float | None = None
-    """When the engine's process started, as psutil tells it; a pid alone may belong to somebody else by now."""
+    born: str = ""
+    """When the engine's process started, as `localflyte.runs.lives` tells it; a pid alone may belong to somebody else by now."""
     status: State = State.RUNNING
     started: float | None = None
     ended: float | None = None
@@ -151,7 +154,7 @@ class Recorder:
         record, data = self.record, event.data
         record.task, record.file, record.pid = _text(data.get("task")), _text(data.get("file")), _integer(data.get("pid"))
         record.parent = _text(data.get("parent"))
-        record.engine_started, record.started = _number(data.get("started")), event.at
+        record.born, record.started = _text(data.get("born")), event.at
 
     def _run_finished(self, event: Event) -> None:
         record, data = self.record, event.data
@@ -178,6 +181,7 @@ class Recorder:
         attempt, data = self._attempt(self._action(event.action), event), event.data
         attempt.status, attempt.ended = _state(data.get("status")), event.at
         attempt.seconds, attempt.error = _number(data.get("seconds")), _error(data.get("error"))
+        attempt.cpu_seconds, attempt.peak_memory = _number(data.get("cpu_seconds")), _integer(data.get("peak_memory")) or None
 
     def _retrying(self, event: Event) -> None:
         self._action(event.action).status = State.QUEUED

@@ -21,8 +21,8 @@ class Stream:
     def event(self, kind: str, action: str = "", **data: Any) -> Event:
         return Event(kind, self.run, action, next(self._clock), data)
 
-    def begin(self, task: str = "env.main", pid: int = 1) -> Event:
-        return self.event("run.started", task=task, name=self.run, pid=pid, file="main.py")
+    def begin(self, task: str = "env.main", pid: int = 1, born: str = "") -> Event:
+        return self.event("run.started", task=task, pid=pid, born=born, file="main.py")
 
     def finish(self, status: str = "succeeded", seconds: float = 1.5, error: dict[str, str] | None = None) -> Event:
         return self.event("run.finished", status=status, seconds=seconds, error=error)

@@ -15,10 +15,10 @@ import pytest
 from localflyte.errors import RunNotFoundError
 from localflyte.runs.folder import create_run_folder
 from localflyte.runs.history import find_run
-from localflyte.runs.history import is_engine_alive
 from localflyte.runs.history import list_runs
 from localflyte.runs.history import load_run
 from localflyte.runs.journal import Journal
+from localflyte.runs.lives import my_life
 from localflyte.runs.record import State
 from localflyte.spec.event import Event
 from tests.observe.streams import Stream
@@ -109,32 +109,21 @@ def test_a_run_whose_engine_is_gone_is_lost(tmp_path: Path) -> None:
 
 
 def test_a_run_whose_engine_lives_is_running(tmp_path: Path) -> None:
-    keep(tmp_path, "r1", [Stream(start=time.time()).begin(pid=os.getpid())])
+    keep(tmp_path, "r1", [Stream().begin(pid=os.getpid(), born=my_life().born)])
     assert list_runs(tmp_path)[0].status is State.RUNNING
     assert load_run(tmp_path, "r1").status is State.RUNNING
+
+
+def test_a_run_whose_engine_s_pid_has_passed_to_another_is_lost(tmp_path: Path) -> None:
+    keep(tmp_path, "r1", [Stream().begin(pid=os.getpid(), born=f"{my_life().born}0")])
+    assert list_runs(tmp_path)[0].status is State.LOST
+    assert load_run(tmp_path, "r1").status is State.LOST
 
 
 def test_what_a_finished_run_left_open_was_aborted(tmp_path: Path) -> None:
     stream = Stream()
     keep(tmp_path, "r1", [stream.begin(), stream.queue("a0"), stream.finish("failed")])
     assert load_run(tmp_path, "r1").actions["a0"].status is State.ABORTED
-
-
-def test_a_process_that_took_over_the_pid_is_not_the_engine() -> None:
-    born = psutil.Process().create_time()
-    assert is_engine_alive(os.getpid(), born, None)
-    assert is_engine_alive(os.getpid(), None, time.time())
-    assert not is_engine_alive(os.getpid(), born - 100, None)
-    assert not is_engine_alive(os.getpid(), None, born - 100)
-    assert not is_engine_alive(0)
-    assert not is_engine_alive(2**31 - 1)
-
-
-def test_a_zombie_is_not_alive() -> None:
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert not is_engine_alive(child.pid, None, time.time())
-    child.wait()
 
 
 def test_a_run_is_found_by_the_beginning_of_its_name(tmp_path: Path) -> None:
