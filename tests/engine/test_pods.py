@@ -61,10 +61,9 @@ def test_nested_calls_have_their_own() -> None:
 
 def test_what_is_not_applied_is_named_once() -> None:
     _, told = run(pods.parent, [])
-    assert [text for text in told if "pod template" in text] == [
-        "the pod template of full.look_in_full says more than can be applied on this machine; "
-        "not applied: labels, volumes, container side, env IP (valueFrom)"
-    ]
+    (text,) = (text for text in told if "pod template" in text)
+    assert text.startswith("the pod template of full.look_in_full says more than can be applied on this machine")
+    assert text.endswith("; not applied: labels, volumes, container side, env IP (valueFrom)")
 
 
 def test_a_template_that_is_applied_whole_is_not_mentioned() -> None:
