@@ -30,6 +30,7 @@ from localflyte.errors import BaseRuntimeError
 from localflyte.errors import RuntimeUserError
 from localflyte.launch.child import Worker
 from localflyte.launch.hub import Hub
+from localflyte.launch.pools import Pools
 from localflyte.launch.servers import Servers
 from localflyte.runs.folder import create_run_folder
 from localflyte.runs.journal import Journal
@@ -62,6 +63,7 @@ class Engine:
         self.holding = Holding(settings)
         self.hub = Hub(self._after_batch)
         self._servers = Servers(self.hub, settings)
+        self._pools = Pools(self._servers, settings.grace_seconds)
         self._sinks_for = sinks_for
         self._runs: dict[str, RunState] = {}
 
@@ -96,6 +98,7 @@ class Engine:
             error = outcome.error._asdict() if outcome and outcome.error else None
             run.emit("run.finished", status=status, seconds=time.monotonic() - began, error=error)
             del self._runs[name]
+            self._pools.forget(run)
             self._servers.forget(run)
             run.close()
         assert outcome is not None  # else what ended the run has been raised
@@ -124,12 +127,14 @@ class Engine:
             call.run.notice(str(data.get("text", "")))
 
     async def admit(self, call: Call) -> Lease:
-        """Wait until the run, the queue and the machine have room for the call."""
-        return await self.gate.admit(call)
+        """Wait until the run, the queue and the machine have room for the call, and the pool if it is to be had from one."""
+        plan = call.invocation.plan
+        return await self.gate.admit(call, None if plan.reuse is None else self._pools.find(call.run, plan))
 
     async def take_child(self, call: Call) -> Worker:
         """:return: a process that has the call's code loaded and waits for its request"""
-        child = await self._servers.take(call.run, call.invocation.plan)
+        launcher = self._servers if call.invocation.plan.reuse is None else self._pools
+        child = await launcher.take(call.run, call.invocation.plan)
         children = call.run.children
         children.add(child)
         child.when_gone(lambda: children.discard(child))
@@ -153,6 +158,7 @@ class Engine:
 
     async def aclose(self) -> None:
         """End every process this engine started."""
+        await self._pools.aclose()
         await self._servers.aclose()
         self.holding.close()
         self.memo.close()

@@ -8,6 +8,7 @@ from localflyte.engine.admission import Amounts
 from localflyte.engine.admission import Claim
 from localflyte.engine.admission import Lease
 from localflyte.engine.admission import Ledger
+from localflyte.engine.admission import Slots
 from localflyte.engine.call import Call
 from localflyte.engine.queues import Queue
 from localflyte.engine.queues import Queues
@@ -16,6 +17,7 @@ from localflyte.errors import RuntimeUserError
 from localflyte.launch.gpus import visible_gpus
 from localflyte.launch.machine import usable_cores
 from localflyte.launch.machine import usable_memory
+from localflyte.launch.pools import Pool
 from localflyte.observe.text import size
 from localflyte.settings import Settings
 from localflyte.spec.outcome import ErrorInfo
@@ -75,12 +77,16 @@ class Gate:
             )
         return None
 
-    async def admit(self, call: Call) -> Lease:
-        """Wait until the run, the queue and the machine have room for the call, all three at once.
+    async def admit(self, call: Call, pool: Pool | None = None) -> Lease:
+        """Wait until the run, the queue and the machine have room for the call, all three at once, and the pool too.
 
+        :param pool: of the replicas that it is to run in, if it is
         :raises RuntimeUserError: under `strict`, if it cannot have what it asks for
         """
-        lease = await self.ledger.acquire(self._claim(call), call, call.caller)
+        claim = self._claim(call)
+        if pool is not None:
+            claim = _shared(claim, pool)
+        lease = await self.ledger.acquire(claim, call, call.caller)
         if lease.borrowed:
             try:
                 self._give_less(call, _BORROWED.format(task=call.task, what=_described(lease.claim.amounts)), "", _BORROWED_WAY_OUT)
@@ -163,6 +169,16 @@ def _described(amounts: Amounts) -> str:
     if amounts.gpus:
         parts.append(f"{amounts.gpus} GPU{'s' if amounts.gpus > 1 else ''}")
     return " and ".join(parts)
+
+
+def _shared(claim: Claim, pool: Pool) -> Claim:
+    """:return: a claim to a place in a pool, and to the call's part of what was declared for a whole replica"""
+    if pool.slots is None:
+        pool.slots = Slots(pool.capacity)
+    among = pool.terms.concurrency
+    cpu, memory, gpus = claim.amounts
+    part = Amounts(cpu / among, memory // among, gpus)
+    return claim._replace(amounts=part, slots=(*claim.slots, pool.slots), pinned=claim.pinned and among == 1)
 
 
 def _refused(code: str, message: str) -> ErrorInfo:

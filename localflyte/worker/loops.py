@@ -17,7 +17,7 @@ from collections.abc import Coroutine
 from selectors import DefaultSelector
 from typing import Any
 
-__all__ = ("prepare", "run_to_end")
+__all__ = ("finish", "kept_loop", "prepare", "run_to_end")
 
 _LATE = frozenset(("_selector", "_ssock", "_csock"))  # what needs descriptors
 
@@ -86,7 +86,7 @@ def run_to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return loop.run_until_complete(task)  # also when it is done: what it left for the loop's next round is due, as in asyncio.run
     finally:
         if loop.made_tasks or loop.opened or loop._asyncgens or loop._default_executor:
-            _finish(loop)
+            finish(loop)
 
 
 def _first_step(loop: Any) -> None:
@@ -103,7 +103,17 @@ def _first_step(loop: Any) -> None:
         sys.set_asyncgen_hooks(None, None)
 
 
-def _finish(loop: _LateLoop) -> None:
+def kept_loop() -> asyncio.AbstractEventLoop:
+    """:return: the loop that this process runs all of its coroutines on, of the program's own kind"""
+    if _prepared is not None:
+        return _prepared
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop
+
+
+def finish(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what is left running on a loop, and end its generators and threads. The loop is not closed."""
     left = asyncio.all_tasks(loop)
     if left:
         for task in left:

@@ -8,70 +8,60 @@ outputs are complete, and nothing of it runs any more. Whatever ends the process
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 from typing import NoReturn
 
 from localflyte.api.context import enter_later
 from localflyte.api.port import set_port
-from localflyte.spec.inline import breach
 from localflyte.spec.options import Options
-from localflyte.spec.outcome import ErrorInfo
-from localflyte.spec.packed import Packed
-from localflyte.spec.plan import TaskRef
 from localflyte.wire.crossing import to_info
-from localflyte.wire.messages import inputs_from_wire
 from localflyte.worker.link import EngineGoneError
 from localflyte.worker.link import Link
-from localflyte.worker.loading import find_task
+from localflyte.worker.steps import decode
+from localflyte.worker.steps import encode
+from localflyte.worker.steps import failed
+from localflyte.worker.steps import leave
+from localflyte.worker.steps import open_task
 from localflyte.worker.traces import user_traceback
+from localflyte.worker.usage import usage
 
 __all__ = ("serve",)
 
 
 def serve(sock: Any) -> NoReturn:
-    """Wait for a request on `sock`, serve it, and end this process."""
+    """Wait for a request on `sock`, serve it, and end this process. A first request that names a replica makes it one."""
     link = Link(sock)
     request = link.receive_request()
     if request is None:
         os._exit(0)
+    if "replica" in request:
+        from localflyte.worker.replica import Replica
+
+        Replica(link, request["replica"]).run()
     try:
         ok, payload = _attempt(link, request)
-        _leave()
-        link.send("reply", ok, payload)
+        leave()
+        link.send("reply", ok, payload, usage())
     except EngineGoneError:
         os._exit(1)
     except BaseException as error:  # noqa: BLE001 - an exit handler of the task may raise anything, and must not be lost
-        link.send("reply", False, to_info(error, user_traceback(error)))
+        link.send("reply", False, to_info(error, user_traceback(error)), usage())
     os._exit(0)
 
 
 def _attempt(link: Link, request: dict[str, Any]) -> tuple[bool, Any]:
     """:return: whether it succeeded, and the packed outputs or the error"""
     try:
-        for name, value in request["env"].items():
-            os.environ[name] = value
-        task = find_task(TaskRef(**request["task"]))
+        task = open_task(request)
         _enter(link, request)
-        name = task.name
-        values = task.interface.decode_inputs(inputs_from_wire(request["inputs"]), task=name)
-        result = _call(task, values, link)
-        outputs: tuple[Packed, ...] = task.interface.encode_outputs(result, task=name)
-        problem = breach(name, "outputs", zip(task.interface.outputs, outputs, strict=True), request["max_inline_io_bytes"])
-        if problem is not None:
-            return False, problem
-        if request["report"] and "localflyte.report" in sys.modules:
-            sys.modules["localflyte.report"].flush_at_end()
+        return encode(task, _call(task, decode(task, request)), request)
     except EngineGoneError:
         raise
-    except SystemExit as error:
-        return False, _exited(request["task"]["name"], error)
-    except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt and CancelledError of a task are its own failures too
-        return False, to_info(error, user_traceback(error))
-    return True, outputs
+    except BaseException as error:  # noqa: BLE001 - SystemExit, KeyboardInterrupt and CancelledError of a task are its own failures too
+        return False, failed(request, error)
 
 
-def _call(task: Any, values: dict[str, Any], link: Link) -> Any:
+def _call(task: Any, values: dict[str, Any]) -> Any:
     if not task.is_async:
         return task.execute_in_worker(values)
     from localflyte.worker.loops import run_to_end
@@ -86,24 +76,3 @@ def _enter(link: Link, request: dict[str, Any]) -> None:
     set_port(link)
     options = request["run_options"]
     enter_later(request, run_options=Options(**options) if options else None)
-
-
-def _leave() -> None:
-    """Do what an interpreter does at its end, as far as a task could notice: threads, exit handlers, streams."""
-    threading = sys.modules.get("threading")
-    if threading is not None and (len(threading._active) > 1 or threading._limbo):
-        threading._shutdown()
-    atexit = sys.modules.get("atexit")
-    if atexit is not None and atexit._ncallbacks():
-        atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):  # closed, or replaced by something of the task's own
-            continue
-
-
-def _exited(task: str, error: SystemExit) -> ErrorInfo:
-    code = 0 if error.code is None else error.code
-    message = f"task {task} called sys.exit({code!r}). A task succeeds by returning; raise an exception to fail it."
-    return ErrorInfo("user", "SystemExit", message, "user", user_traceback(error))
