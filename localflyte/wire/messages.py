@@ -14,6 +14,13 @@ engine -> child                  child -> engine
                                    cancel  call
                                    tell    kind, {...}
                                    reply   ok, outputs|error, [peak memory in bytes, CPU seconds]
+
+A child whose first request is {replica: n} is kept, and serves many, n of them at once. The engine gives each a number:
+
+engine -> replica                replica -> engine
+  request {..., rid}               of      rid, then any message above of the child that serves the request
+  cancel_request rid               retire  (no more requests, please: it ends when those it has are answered)
+  result  as above: calls have numbers of their own, which are the link's
 """
 
 from __future__ import annotations
