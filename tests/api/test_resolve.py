@@ -132,7 +132,12 @@ class TestPlan:
     def test_defaults(self) -> None:
         plan = plan_of({}, {}, {})
         assert plan == Plan(
-            task=plan.task, environment="env", short_name="work", interface="(x: int, y: str) -> (o0: int)", outputs=("o0",)
+            task=plan.task,
+            environment="env",
+            short_name="work",
+            interface="(x: int, y: str) -> (o0: int)",
+            outputs=("o0",),
+            declared_at=plan.declared_at,
         )
 
     def test_everything_declared_is_in_it(self) -> None:
