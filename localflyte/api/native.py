@@ -8,10 +8,13 @@ from inspect import Parameter as Signature
 from typing import Any
 from typing import ClassVar
 
+from localflyte.types.codec import codec_for
 from localflyte.types.interface import REQUIRED
 from localflyte.types.interface import Interface
+from localflyte.types.interface import Output
+from localflyte.types.interface import Parameter
 
-__all__ = ("NativeInterface",)
+__all__ = ("NativeInterface", "as_interface")
 
 
 class _HasDefault:
@@ -105,6 +108,17 @@ class NativeInterface:
         if default is Signature.empty:
             return ""
         return " = ..." if default is self.has_default else f" = {default}"
+
+
+def as_interface(given: Any) -> Any:
+    """:return: the interface that plain Python types stand for, as tasks need it that are no function; anything else as it is"""
+    if not isinstance(given, NativeInterface):
+        return given
+    inputs = {}
+    for name, (annotation, default) in given.inputs.items():
+        known = default is not Signature.empty and default is not given.has_default
+        inputs[name] = Parameter(name, annotation, codec_for(annotation), default if known else REQUIRED)
+    return Interface(inputs, {name: Output(name, annotation, codec_for(annotation)) for name, annotation in given.outputs.items()})
 
 
 def _name(annotation: Any) -> str:

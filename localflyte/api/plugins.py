@@ -48,10 +48,12 @@ def plugin_class(config: Any) -> type[Any]:
     return found
 
 
-def rebuild_as(task: Any, config: Any) -> Any:
+def rebuild_as(task: Any, config: Any, call_options: Any = None) -> Any:
     """Make a task anew as the class that its new config stands for.
 
     Fields keep what they hold, save those that still have the old class's default where the new class has another.
+
+    :param call_options: what was overridden since
 
     :raises ValueError: if no class was registered for the config
     """
@@ -71,4 +73,8 @@ def rebuild_as(task: Any, config: Any) -> Any:
             continue
         carried[name] = value
     carried["plugin_config"] = config
-    return cls(**carried)
+    if call_options is not None:
+        carried["call_options"] = call_options
+    made = cls(**carried)
+    made.remade_from = (task, config)
+    return made

@@ -19,7 +19,8 @@ from typing import cast
 from typing import overload
 
 from localflyte.api import registry
-from localflyte.api.context import current
+from localflyte.api.body import run_body
+from localflyte.api.body import run_steps
 from localflyte.api.context import in_trace
 from localflyte.api.overriding import NamedOverrides
 from localflyte.api.overriding import Overrides
@@ -105,6 +106,7 @@ class TaskTemplate(Generic[P, R, F]):
                 said[name] = tuple(value) if isinstance(value, list) else (value,)
         self.task_options = Options(**said)
         self.original: TaskTemplate[P, R, F] = self
+        self.remade_from: tuple[Any, Any] | None = None
         self._ref: TaskRef | None = None
         self.plans: dict[Any, Any] = {}
 
@@ -122,6 +124,10 @@ class TaskTemplate(Generic[P, R, F]):
             self.plans.clear()
             self.__dict__.pop(name, None)
             return
+        if name == "interface" and value is not None and not isinstance(value, Interface):
+            from localflyte.api.native import as_interface
+
+            value = as_interface(value)
         object.__setattr__(self, name, value)
 
     def __dir__(self) -> list[str]:
@@ -175,6 +181,10 @@ class TaskTemplate(Generic[P, R, F]):
     async def post(self, return_vals: Any) -> Any:
         """Run after the task, in its process. What it gives is not used."""
         return return_vals
+
+    def execute_in_worker(self, values: Mapping[str, Any]) -> Any:
+        """Run the task on decoded inputs: the result of a sync task, a coroutine for an async one."""
+        return run_body(self, values, AsyncFunctionTaskTemplate)
 
     def config(self, sctx: Any) -> dict[str, str]:
         """Settings for the place where the task runs."""
@@ -280,7 +290,7 @@ class TaskTemplate(Generic[P, R, F]):
         made.__dict__.update({name: value for name, value in self.__dict__.items() if name not in _SHARED})
         made.__dict__.update(others, call_options=call_options, plans={}, _ref=self._ref if not others else None)
         if others:
-            made.__dict__["original"] = made
+            made.__dict__.update(original=made, remade_from=None)
         return made
 
     # -- crossing to another process --------------------------------------------------------------------------------
@@ -291,7 +301,7 @@ class TaskTemplate(Generic[P, R, F]):
         :raises CodeBundleError: if it has to be pickled and cannot be, naming the variable
         """
         if self._ref is None:
-            self._ref = reference_to(self, self.name, self.function, self.original)
+            self._ref = reference_to(self, self.name, self.function or type(self), self.original)
         return self._ref
 
     def forget_code(self) -> None:
@@ -301,6 +311,10 @@ class TaskTemplate(Generic[P, R, F]):
             self.plans.clear()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        if self.remade_from is not None:
+            from localflyte.api.plugins import rebuild_as
+
+            return rebuild_as, (*self.remade_from, self.call_options)
         place = place_of(self.function) if self.function is not None else None
         if place is not None and registry.find(self.function.__module__, self.name) is self.original:
             return load_task, (place[0], self.name, self.call_options)
@@ -310,15 +324,17 @@ class TaskTemplate(Generic[P, R, F]):
         transient = ("interface", "original", "parent_env", "plans", "_ref", *_SHARED)
         state = {name: value for name, value in self.__dict__.items() if name not in transient}
         function = self.function
-        return {**state, "interface": self.interface} if function is None else {**state, "annotations": annotations_of(function, self.name)}
+        return {**state, **({"like": self.native_interface} if function is None else {"annotations": annotations_of(function, self.name)})}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        annotations = state.pop("annotations", None)
+        annotations, like = state.pop("annotations", None), state.pop("like", None)
         self.__dict__.update(state, parent_env=None, original=self, plans={}, _ref=None)
         if annotations is not None:
             # Text annotations name things of the module, which a function that was pickled by value does not bring along.
             self.function.__annotations__ = annotations
             self.interface = Interface.from_function(self.function, task=self.name)
+        elif like is not None:
+            self.interface = like
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -342,25 +358,7 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R, F]):
 
     async def execute(self, *args: Any, **kwargs: Any) -> Any:
         """Run `pre`, the function and `post`."""
-        context = current()
-        data = await self.pre(*args, **kwargs)
-        if context is not None and data:
-            context.data.update(data)
-        result: Any = cast(Any, self.func)(*args, **kwargs)
-        if inspect.isawaitable(result):
-            result = await result
-        await self.post(result)
-        return result
-
-    def execute_in_worker(self, values: Mapping[str, Any]) -> Any:
-        """Run the task on decoded inputs: the result of a sync task, a coroutine for an async one."""
-        if _plain_steps(type(self)):
-            return cast(Any, self.func)(**values)
-        if self.is_async:
-            return self.execute(**values)
-        from localflyte.api.sync import run_blocking
-
-        return run_blocking(self.execute(**values))
+        return await run_steps(self, args, kwargs)
 
 
 def from_pickle(data: bytes) -> TaskTemplate[..., Any, Any]:
