@@ -10,6 +10,7 @@ import pytest
 from programs import limits
 
 import localflyte as flyte
+from localflyte.engine.thread import close_engine
 from localflyte.errors import DeadlineExceededError
 from localflyte.errors import MaxRuntimeExceededError
 from localflyte.errors import TaskTimeoutError
@@ -40,15 +41,8 @@ def test_a_runtime_ends_the_whole_tree_whatever_it_ignores(tmp_path: Path) -> No
     with pytest.raises(MaxRuntimeExceededError, match=r"ran longer than its max_runtime of 0\.3 s and was ended\. Raise it with") as caught:
         flyte.run(limits.ignores_every_signal, str(note))
     assert isinstance(caught.value, TaskTimeoutError)
-    flyte_engine_close()
+    close_engine()  # its server sweeps what escaped a task soon after it, and at its own end at the latest
     assert all(gone(int(pid)) for pid in note.read_text().split())
-
-
-def flyte_engine_close() -> None:
-    """End the engine, whose servers sweep what escaped a task soon after it and at their own end at the latest."""
-    from localflyte.engine.thread import close_engine
-
-    close_engine()
 
 
 def test_a_runtime_ends_code_that_never_lets_go_of_the_interpreter() -> None:
@@ -86,7 +80,7 @@ def test_the_run_is_timed_out() -> None:
     with pytest.raises(TaskTimeoutError):
         flyte.run(limits.holds_the_gil)
     home = os.environ["LOCALFLYTE_HOME"]
-    assert next(iter(list_runs(home))).state.value == "timed_out"
+    assert next(iter(list_runs(home))).status.value == "timed_out"
 
 
 def test_time_in_the_queue_is_bounded_apart() -> None:
