@@ -54,12 +54,9 @@ def rebuild_as(task: Any, config: Any, call_options: Any = None) -> Any:
     Fields keep what they hold, save those that still have the old class's default where the new class has another.
 
     :param call_options: what was overridden since
-
     :raises ValueError: if no class was registered for the config
     """
     cls = plugin_class(config)
-    if isinstance(task, cls):
-        return task
     old = {field.name: field.default for field in fields(type(task))}
     new = {field.name: field.default for field in fields(cls)}
     carried: dict[str, Any] = {name: getattr(task.task_options, name) for name in OPTION_NAMES}

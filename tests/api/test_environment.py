@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import inspect
+import re
 from typing import Any
 
 import pytest
@@ -13,9 +13,11 @@ from localflyte.api.environment import Environment
 from localflyte.api.environment import TaskEnvironment
 from localflyte.api.environment import list_loaded_environments
 from localflyte.api.plugins import TaskPluginRegistry
+from localflyte.api.resolve import plan_for
 from localflyte.api.task import AsyncFunctionTaskTemplate
 from localflyte.spec.image import Image
 from localflyte.spec.pod import PodTemplate
+from localflyte.spec.podspec import PodPart
 from localflyte.spec.resources import Resources
 from localflyte.spec.reuse import ReusePolicy
 
@@ -51,6 +53,7 @@ def test_a_refused_name_comes_with_one_that_works() -> None:
         ("resources", {"cpu": 1}, "Expected resources to be of type Resources"),
         ("env_vars", [("A", "1")], "Expected env_vars to be of type Dict"),
         ("pod_template", 1, "Expected pod_template to be of type str or PodTemplate"),
+        ("pod_template", {"env": []}, "Expected pod_template to be of type str or PodTemplate"),
         ("include", "file.txt", "got a bare str"),
         ("include", 7, "Expected include to be a sequence"),
         ("include", [1], "include entries must be str"),
@@ -61,6 +64,17 @@ def test_a_refused_name_comes_with_one_that_works() -> None:
 def test_a_value_of_the_wrong_type_is_refused(setting: str, value: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         TaskEnvironment("env", **{setting: value})
+
+
+@pytest.mark.parametrize(
+    "spec", [{"containers": [{"name": "primary"}]}, PodPart(containers=[PodPart(name="primary")])], ids=["mapping", "object"]
+)
+def test_a_pod_may_be_given_as_itself(spec: Any) -> None:
+    """Flyte takes a PodTemplate or a name; what has containers cannot be anything else than a pod."""
+    for pod in (spec, {"spec": spec}, PodPart(spec=spec)):
+        task = TaskEnvironment("env", pod_template=pod).task(pausing)
+        assert plan_for(task).pod_template == {"spec": {"containers": [{"name": "primary"}]}, "labels": {}, "annotations": {}}
+        assert plan_for(task.override(pod_template="named")).pod_template == {"name": "named"}
 
 
 def test_an_unknown_cache_behavior_is_refused() -> None:

@@ -17,10 +17,8 @@ import pytest
 
 from localflyte.api.context import replaced
 from localflyte.api.environment import TaskEnvironment
-from localflyte.api.plugins import TaskPluginRegistry
 from localflyte.api.port import current_port
 from localflyte.api.resolve import plan_for
-from localflyte.api.task import AsyncFunctionTaskTemplate
 from localflyte.api.task import TaskTemplate
 from localflyte.api.task import from_pickle
 from localflyte.api.task import load_task
@@ -303,61 +301,6 @@ class TestOverride:
     def test_a_plugin_config_needs_a_plugin(self) -> None:
         with pytest.raises(ValueError, match="No task plugin found for config type"):
             double.override(plugin_config=object())
-
-
-class Config:
-    pass
-
-
-class TestPlugins:
-    def test_the_class_of_the_config_is_used(self) -> None:
-        template = make_plugin()
-        task = TaskEnvironment("spare", plugin_config=Config()).task(double.func)
-        assert type(task) is template
-        assert (task.task_type, isinstance(task.plugin_config, Config)) == ("special", True)
-
-    def test_an_unknown_config_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="No task plugin found for config type"):
-            TaskEnvironment("spare", plugin_config=object()).task(double.func)
-
-    def test_an_override_rebuilds_the_task(self) -> None:
-        template = make_plugin()
-        task = spare.task(retries=2)(double.func).override(plugin_config=Config(), queue="q")
-        assert type(task) is template
-        assert (task.task_type, task.retries.count, plan_for(task).queue) == ("special", 2, "q")
-        assert task.resources is spare.resources
-
-    def test_steps_run_around_the_function_in_a_worker(self, port: FakePort) -> None:
-        seen: list[str] = []
-
-        class WithSteps(AsyncFunctionTaskTemplate[Any, Any, Any]):
-            async def pre(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-                seen.append(f"pre {kwargs}")
-                return {"made": 1}
-
-            async def post(self, return_vals: Any) -> Any:
-                from localflyte.api.context import ctx
-
-                seen.append(f"post {return_vals} {ctx()['made']}")
-
-        for function, expected in ((double.func, 4), (triple.func, (6, "a"))):
-            task: Any = WithSteps(func=function, name="env.steps")
-            result = task.execute_in_worker({"x": 2})
-            assert (asyncio.run(result) if task.is_async else result) == expected
-        assert seen == ["pre {'x': 2}", "post 4 1", "pre {'x': 2}", "post (6, 'a') 1"]
-
-    def test_a_plain_task_is_called_directly_in_a_worker(self) -> None:
-        assert triple.execute_in_worker({"x": 1, "y": "b"}) == (3, "b")
-
-
-def make_plugin() -> type[Any]:
-    @dataclass(kw_only=True)
-    class Special(AsyncFunctionTaskTemplate[Any, Any, Any]):
-        task_type: str = "special"
-        plugin_config: Config
-
-    TaskPluginRegistry.register(Config, Special)
-    return Special
 
 
 class TestReference:
