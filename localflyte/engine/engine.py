@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -28,6 +27,9 @@ from localflyte.engine.runstate import Sink
 from localflyte.engine.verdict import failure
 from localflyte.errors import BaseRuntimeError
 from localflyte.errors import RuntimeUserError
+from localflyte.launch.census import enroll
+from localflyte.launch.census import leave
+from localflyte.launch.census import sweep
 from localflyte.launch.child import Worker
 from localflyte.launch.hub import Hub
 from localflyte.launch.pools import Pools
@@ -58,6 +60,9 @@ class Engine:
 
     def __init__(self, settings: Settings, sinks_for: SinksFor) -> None:
         self.settings = settings
+        self._home = str(settings.home)
+        sweep(self._home)
+        enroll(self._home)
         self.gate = Gate(settings)
         self.memo = Memo(str(settings.home))
         self.holding = Holding(settings)
@@ -163,6 +168,7 @@ class Engine:
         self.holding.close()
         self.memo.close()
         self.hub.close()
+        leave(self._home)
 
     async def _perform(self, call: Call) -> Outcome:
         """`perform`, with what localflyte itself raises made into an outcome of the call."""

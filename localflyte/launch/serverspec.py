@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 
+from localflyte.launch.census import mark
+
 __all__ = ("ServerSpec",)
 
 
@@ -34,5 +36,5 @@ class ServerSpec:
         """:return: what the new interpreter is told first"""
         names = ("cwd", "sys_path", "argv", "alias", "umask", "mounts")
         # As bytes, since the value of a variable need not be text in any encoding.
-        env = {os.fsencode(name): os.fsencode(value) for name, value in self.env.items()}
+        env = {os.fsencode(name): os.fsencode(value) for name, value in {**self.env, **mark()}.items()}
         return {**{name: getattr(self, name) for name in names}, "env": env}

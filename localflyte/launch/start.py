@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from localflyte.launch.census import mark
 from localflyte.launch.environ import start_environment
 
 __all__ = ("Started", "start_early", "start_interpreter", "take_early")
@@ -40,7 +41,7 @@ def start_interpreter(python: str, env: Mapping[str, str]) -> Started:
     try:
         process = subprocess.Popen(
             [python, "-P", PROGRAM, str(theirs.fileno()), str(life_read)],
-            env=dict(env),
+            env={**env, **mark()},
             stdin=subprocess.DEVNULL,
             stdout=out_write,
             stderr=err_write,

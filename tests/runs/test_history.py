@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from localflyte.errors import RunNotFoundError
