@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from time import monotonic
 
 __all__ = ("Gauge",)
 
 HIGH_FD = 201  # tasks close and write into low descriptors
 RESET_PEAK = b"5"  # what sets VmHWM back to what is held now, see proc(5)
+SHORT = 0.002  # seconds; asking for the peak takes 10 us, much beside a request that is over before it could hold anything
 
 
 class Gauge:
@@ -17,18 +19,21 @@ class Gauge:
     def __init__(self) -> None:
         self._status = _open_high("/proc/self/status", os.O_RDONLY)
         self._refs = _open_high("/proc/self/clear_refs", os.O_WRONLY)
-        self._cpu = 0.0
+        self._began = self._cpu = 0.0
+        self._may_have_grown = True
 
     def reset(self) -> None:
         """Begin with a request."""
-        self._cpu = _cpu_seconds()
-        if self._refs >= 0:
+        self._began, self._cpu = monotonic(), _cpu_seconds()
+        if self._may_have_grown and self._refs >= 0:
+            self._may_have_grown = False
             with suppress(OSError):
                 os.write(self._refs, RESET_PEAK)
 
     def read(self) -> tuple[int, float]:
         """:return: since the reset, the peak of memory in bytes (0 where it is not told), and seconds of CPU with ended children"""
-        return self._peak(), _cpu_seconds() - self._cpu
+        self._may_have_grown = monotonic() - self._began > SHORT
+        return self._peak() if self._may_have_grown else 0, _cpu_seconds() - self._cpu
 
     def _peak(self) -> int:
         if self._status < 0:

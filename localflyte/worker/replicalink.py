@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ("ReplicaLink", "Request", "serving")
 
+_ALWAYS = Waiter()  # whoever reads for it blocks, and nothing that comes is what it waits for
 IDLE = 0  # among the numbers of calls, which begin at 1: the main thread, which waits for the next request
 
 #: the request that the running code belongs to; it follows asyncio tasks and ``asyncio.to_thread``
@@ -95,14 +96,21 @@ class ReplicaLink(Link):
         :return: the request, or ``None`` when the engine has closed the link
         """
         while not self._arrived and not self._gone:
-            waiter = Waiter()
-            with self._state:
-                self._waiters[IDLE] = waiter
-                waiting = not self._arrived and not self._gone
-            if waiting:
-                self._follow_or_lead(waiter)
-            self._waiters.pop(IDLE, None)
+            if self._leading:
+                self._wait_behind()
+            else:  # nobody can begin to lead: without a request at work there is nobody to call
+                self._pump(_ALWAYS)
         return self.arrived()
+
+    def _wait_behind(self) -> None:
+        """Wait for the next request while a thread that was left behind reads."""
+        waiter = Waiter()
+        with self._state:
+            self._waiters[IDLE] = waiter
+            waiting = not self._arrived and not self._gone
+        if waiting:
+            self._follow_or_lead(waiter)
+        self._waiters.pop(IDLE, None)
 
     def arrived(self) -> dict[str, Any] | None:
         """:return: the next request that is here already"""
