@@ -17,7 +17,7 @@ from localflyte.launch.hierarchy import Place
 from localflyte.launch.hierarchy import places
 from localflyte.launch.leftovers import marker
 
-__all__ = ("Ground", "find_ground")
+__all__ = ("Ground", "find_ground", "leave_leaf")
 
 TRIED_BYTES = 1 << 30  # the limit of the group that is tried; nothing is ever put in it that needs so much
 SETTLE_ROUNDS = 5  # processes may be started while we move those there are
@@ -33,6 +33,8 @@ class Ground(NamedTuple):
     memory: str
     #: where the CPU can be held as well
     cpu: str | None
+    #: the group that we moved into, so that ours could hand its controllers down
+    leaf: str = ""
 
 
 def find_ground(root: str = "/") -> tuple[Ground | None, list[str]]:
@@ -96,8 +98,9 @@ def _unified(own: Place) -> tuple[Ground | None, list[str]]:
     """
     reasons: list[str] = []
     folders = own.chain()
+    leaf = Group(f"{folders[0]}/{marker()}engine")
     if not _hands_down(folders[0]) and Group(folders[0]).read("cgroup.type"):  # the root of the whole tree is of no type
-        refusal = _move_into_leaf(Group(folders[0]))
+        refusal = _move_into_leaf(Group(folders[0]), leaf)
         if refusal:
             reasons.append(refusal)
     for depth, folder in enumerate(folders):
@@ -111,9 +114,27 @@ def _unified(own: Place) -> tuple[Ground | None, list[str]]:
         refusal = _try(folder, "memory.max", str(TRIED_BYTES))
         if not refusal:
             has_cpu = "cpu" in Group(folder).read("cgroup.subtree_control").split()
-            return Ground(2, folder, folder if has_cpu else None), []
+            return Ground(2, folder, folder if has_cpu else None, leaf.folder if os.path.isdir(leaf.folder) else ""), []
         reasons.append(refusal)
+    leave_leaf(leaf.folder)
     return None, reasons
+
+
+def leave_leaf(folder: str) -> None:
+    """Move back to where we came from, as if we had never left; groups beside the leaf have to be gone.
+
+    :param folder: the leaf
+    """
+    leaf, own = Group(folder), Group(os.path.dirname(folder))
+    if not os.path.isdir(folder):
+        return
+    with suppress(OSError):
+        handed_down = own.read("cgroup.subtree_control").split()
+        own.write("cgroup.subtree_control", " ".join(f"-{name}" for name in handed_down))
+        for _ in range(SETTLE_ROUNDS):
+            own.add(leaf.pids())
+            if leaf.remove():
+                return
 
 
 def _hands_down(folder: str) -> bool:
@@ -126,7 +147,7 @@ def _is_limited(folder: str) -> bool:
     return any(group.read(name).split()[:1] not in ([], ["max"]) for name in maxima) or bool(group.read("cpuset.cpus").strip())
 
 
-def _move_into_leaf(own: Group) -> str:
+def _move_into_leaf(own: Group, leaf: Group) -> str:
     """Move ourselves and what we started into a group below ours, so that ours can hand controllers down.
 
     :return: why that cannot be; empty when it is done
@@ -135,7 +156,6 @@ def _move_into_leaf(own: Group) -> str:
         return f"{own.folder} has no memory controller"
     if not _all_ours(own.pids()):
         return f"{own.folder} holds processes that are not ours"
-    leaf = Group(f"{own.folder}/{marker()}engine")
     try:
         leaf.create()
         for _ in range(SETTLE_ROUNDS):

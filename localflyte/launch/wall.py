@@ -13,6 +13,7 @@ from localflyte.errors import ConfigurationError
 from localflyte.launch.cgroup import Group
 from localflyte.launch.ground import Ground
 from localflyte.launch.ground import find_ground
+from localflyte.launch.ground import leave_leaf
 from localflyte.launch.leftovers import clean
 from localflyte.launch.leftovers import leftovers
 from localflyte.launch.leftovers import marker
@@ -97,6 +98,7 @@ class WallMaker:
         self.move_seconds = 0.0
         self._marker = marker()
         self._numbers = count(1)
+        self._groups: set[Group] = set()
         self._doomed: list[Group] = []
 
     def make(self, name: str, pids: Iterable[int], *, memory: int | None, cpu: float | None) -> Wall:
@@ -119,6 +121,7 @@ class WallMaker:
         try:
             for folder, group in groups.items():
                 group.create()
+                self._groups.add(group)
                 for file, value, needed in wanted[folder]:
                     _set(group, file, value, needed=needed)
                 began = time.monotonic()
@@ -136,9 +139,11 @@ class WallMaker:
 
     def remove(self, group: Group) -> None:
         """End a group as soon as it can be: a process that was killed is in it until it is gone."""
-        if not group.remove():
-            group.kill()
-            self._doomed.append(group)
+        if group in self._groups:
+            self._groups.discard(group)
+            if not group.remove():
+                group.kill()
+                self._doomed.append(group)
 
     def sweep(self) -> None:
         """Remove what could not be removed before."""
@@ -152,10 +157,14 @@ class WallMaker:
     def close(self) -> None:
         """Remove every group. Waits a moment where processes are still on their way out."""
         give_up = time.monotonic() + REMOVE_SECONDS
+        for group in tuple(self._groups):
+            self.remove(group)
         self.sweep()
         while self._doomed and time.monotonic() < give_up:
             time.sleep(REMOVE_EVERY)
             self.sweep()
+        if self.ground.leaf and not self._doomed:
+            leave_leaf(self.ground.leaf)
 
 
 def find_wall(settings: Settings) -> WallMaker | None:
