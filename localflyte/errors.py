@@ -20,7 +20,8 @@ RuntimeError
          |                                    RetriesExhaustedError, InvalidImageNameError, ImagePullBackOffError,
          |                                    NotInTaskContextError
          +- message given, a code of its own: InlineIOMaxBytesBreached, ActionAbortedError, ModuleLoadError and most others
-         +- ours:                             ClusterOnlyError, TaskNotFoundError, ConfigurationError, RunNotFoundError
+         +- ours:                             ClusterOnlyError, TaskNotFoundError, SecretNotFoundError, ConfigurationError,
+                                              RunNotFoundError
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ __all__ = (
     "RuntimeSystemError",
     "RuntimeUnknownError",
     "RuntimeUserError",
+    "SecretNotFoundError",
     "SlowDownError",
     "SyncTaskCallInAsyncContextError",
     "TaskInterruptedError",
@@ -391,6 +393,25 @@ class TaskNotFoundError(RuntimeUserError):
         there = f"It has {', '.join(names)}." if names else "It has no task at all: decorate a function with @env.task."
         way_out = f"Did you mean {near[0]}?" if near else there
         super().__init__("TaskNotFoundError", f"There is no task {name} in {where}. {way_out}", "user")
+
+
+class SecretNotFoundError(RuntimeUserError):
+    """Raised when a task declares a secret that is in none of the places where secrets are looked for; the task is not started.
+
+    :param task: who asked for it
+    :param key: its key
+    :param group: its group, empty if it has none
+    :param looked: the places, in order
+    :param way_out: how to provide it, as sentences
+    """
+
+    recoverable = False
+
+    def __init__(self, task: str, key: str, group: str, looked: Iterable[str], way_out: str) -> None:
+        what = f"the secret {key!r}" + (f" of the group {group!r}" if group else "")
+        places = "".join(f"\n  - {place}" for place in looked)
+        message = f"Task {task} needs {what}, which is not set. {way_out} It was looked for in:{places}"
+        super().__init__("SecretNotFoundError", message, "user")
 
 
 def silence_polling_error(loop: Any, context: Mapping[str, Any]) -> None:

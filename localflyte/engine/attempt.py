@@ -14,6 +14,7 @@ from localflyte.engine.host import Host
 from localflyte.engine.overruns import machine_ran_out
 from localflyte.engine.overruns import over_limit
 from localflyte.engine.overruns import ran_too_long
+from localflyte.engine.secrecy import afterwards
 from localflyte.engine.verdict import failure
 from localflyte.engine.verdict import judge
 from localflyte.errors import ProtocolError
@@ -56,7 +57,7 @@ class Attempt:
             seconds = time.monotonic() - began
             if not in_time:
                 await self._stop(child)
-            outcome = self._judge(child, in_time, seconds)
+            outcome = afterwards(self.call, self._judge(child, in_time, seconds), self._host.settings)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._stop(child)

@@ -76,6 +76,8 @@ class Engine:
         """Carry a run to its end. A failure of the root is a result; only cancelling raises."""
         name, folder = self._create_folder(request)
         run = RunState(request, name, folder, sinks, parent.run.origin if parent else request)
+        if parent is not None:
+            run.mask = parent.run.mask  # its tasks may be given what that run's were
         run.add_sink(Journal(folder, run.notice))
         for sink in self._sinks_for(self.settings, folder, run.notice):
             run.add_sink(sink)
@@ -178,7 +180,7 @@ class Engine:
         try:
             return await perform(self, call)
         except BaseRuntimeError as error:
-            return failure(to_info(error, ""))
+            return failure(to_info(error, "")._replace(platform=type(error).__name__))
         finally:
             self.gate.leave(call)
 

@@ -12,6 +12,7 @@ from localflyte.engine.call import Call
 from localflyte.engine.host import Host
 from localflyte.engine.overruns import deadline_passed
 from localflyte.engine.overruns import queued_too_long
+from localflyte.engine.secrecy import tells_secret
 from localflyte.engine.verdict import failure
 from localflyte.spec.inline import breach
 from localflyte.spec.outcome import ErrorInfo
@@ -66,8 +67,9 @@ async def _outcome(host: Host, call: Call) -> Outcome:
 
 async def _answer(host: Host, call: Call) -> Outcome:
     """Find the outcome in the store, or have it made and stored."""
-    memo = host.memo
-    key = await memo.key(call.run, call.invocation) if call.invocation.plan.cache.behavior != "disable" else None
+    memo, invocation = host.memo, call.invocation
+    may_store = invocation.plan.cache.behavior != "disable" and not tells_secret(call, invocation.inputs.values(), "input")
+    key = await memo.key(call.run, invocation) if may_store else None
     if key is None:
         return await _attempts(host, call)
     async with memo.turn(key, call):  # with serialize: identical work waits for the one that does it
@@ -76,7 +78,7 @@ async def _answer(host: Host, call: Call) -> Outcome:
             call.run.emit("action.hit", call.action, key=key.digest)
             return Outcome(status=Status.SUCCEEDED, outputs=outputs, cached=True, attempts=0)
         outcome = await _attempts(host, call)
-        if outcome.status is Status.SUCCEEDED:
+        if outcome.status is Status.SUCCEEDED and not tells_secret(call, outcome.outputs, "output"):
             with anyio.CancelScope(shield=True):
                 outputs = await memo.commit(call.run, key, outcome.outputs, call.action)
             if outputs is not None:
@@ -152,5 +154,3 @@ def _say_what_is_only_recorded(call: Call) -> None:
     plan, run = call.invocation.plan, call.run
     if plan.image is not None:
         run.notice("images are recorded and not honoured by this version: every task runs in this interpreter")
-    if plan.secrets:
-        run.notice("secrets are recorded and not looked up by this version: tasks see the variables of this process")

@@ -12,6 +12,8 @@ from msgpack import packb
 
 from localflyte.engine.admission import Slots
 from localflyte.engine.pods import Pods
+from localflyte.observe.mask import SHORTEST
+from localflyte.observe.mask import Mask
 from localflyte.runs.names import ROOT_ACTION
 from localflyte.runs.names import action_name
 from localflyte.spec.event import Event
@@ -59,6 +61,8 @@ class RunState:
         self.slots = (Slots(limit),) if limit else ()
         #: calls that are accepted and not finished
         self.in_flight = 0
+        #: hides the secrets of the run
+        self.mask = Mask()
         self._sinks = list(sinks)
         self._seq: dict[tuple[str, str, str, str], int] = {}
         self._plans: dict[bytes, Plan] = {}
@@ -72,17 +76,27 @@ class RunState:
         """Tell every sink of one event."""
         event = Event(kind, self.name, action, time.time(), data)
         self.unflushed = True
-        for sink in tuple(self._sinks):
-            try:
-                sink(event)
-            except Exception as error:  # noqa: BLE001 - whatever a sink raises, it must not reach a task
-                self._set_aside(sink, error)
+        if not self.mask:
+            self._tell(event)
+            return
+        for masked in self.mask.events(event, self.folder):
+            self._tell(masked)
 
     def notice(self, text: str) -> None:
         """Say something to the person, once a run."""
         if text not in self._said:
             self._said.add(text)
             self.emit("notice", text=text)
+
+    def hide(self, name: str, value: str) -> None:
+        """Hide the value of a secret from now on in everything that the run tells.
+
+        :param name: how to call the secret in front of people
+        """
+        if not self.mask.add(value):
+            self.notice(
+                f"the secret {name} has fewer than {SHORTEST} characters and is not hidden in logs: it would hide innocent words too"
+            )
 
     def flush(self) -> None:
         """Let sinks write down what they were told, so that a killed engine loses nothing."""
@@ -131,6 +145,13 @@ class RunState:
         if plan is None:
             plan = self._plans[key] = plan_from_wire(row)
         return plan
+
+    def _tell(self, event: Event) -> None:
+        for sink in tuple(self._sinks):
+            try:
+                sink(event)
+            except Exception as error:  # noqa: BLE001 - whatever a sink raises, it must not reach a task
+                self._set_aside(sink, error)
 
     def _set_aside(self, sink: Sink, error: Exception) -> None:
         self._sinks.remove(sink)

@@ -14,18 +14,25 @@ from localflyte.launch.child import Child
 from localflyte.launch.environ import build_environment
 from localflyte.launch.environ import start_environment
 from localflyte.launch.forkserver import ForkServerHandle
-from localflyte.launch.forkserver import ServerSpec
 from localflyte.launch.hub import Hub
 from localflyte.launch.machine import usable_cores
+from localflyte.launch.mounts import Mounts
+from localflyte.launch.secrets import Secrets
+from localflyte.launch.serverspec import ServerSpec
 from localflyte.settings import Settings
 from localflyte.spec.plan import Plan
 from localflyte.spec.run import RunRequest
+from localflyte.spec.secret import MOUNT
 
 __all__ = ("RunView", "Servers")
 
 MAX_WARM = 8  # servers kept for who may come back; a program that gives each call variables of its own would have thousands
 MAX_RESTARTS = 4  # of one fork server, in the time below; a server that keeps dying will not do better the fifth time
 RESTART_SECONDS = 60.0
+FOLDER_VARIABLE = "FLYTE_SECRETS_DEFAULT_DIR"  # Flyte's name for where the files of secrets are
+
+_Key = tuple[tuple[object, ...], bool]
+_Files = tuple[tuple[str, str], ...]
 
 
 class RunView(Protocol):
@@ -39,6 +46,9 @@ class RunView(Protocol):
     def notice(self, text: str) -> None:
         """Say something to the person, once."""
 
+    def hide(self, name: str, value: str) -> None:
+        """Hide the value of a secret in everything that the run tells."""
+
 
 class Servers:
     def __init__(self, hub: Hub, settings: Settings) -> None:
@@ -50,6 +60,9 @@ class Servers:
         self._deaths: dict[tuple[object, ...], deque[float]] = {}
         self._threaded: set[tuple[object, ...]] = set()
         self._retired: list[ForkServerHandle] = []
+        self._secrets = Secrets(settings.secrets_file)
+        self._mounts = Mounts(str(settings.home))
+        self._mounted: list[tuple[ForkServerHandle, str]] = []
         #: the handle last used for a plan by a run; both are kept beside so that their ids stay their own
         self._known: dict[tuple[int, int], tuple[object, Plan, ForkServerHandle]] = {}
 
@@ -68,6 +81,8 @@ class Servers:
         """Drop what is remembered for a run that ended; its servers stay warm for the next."""
         for key in [key for key in self._known if key[0] == id(run)]:
             del self._known[key]
+        self._secrets.forget(run)
+        self._unmount()
 
     async def aclose(self) -> None:
         """End every server and every child of it."""
@@ -76,17 +91,19 @@ class Servers:
                 tasks.start_soon(handle.aclose)
         self._handles.clear()
         self._retired.clear()
+        self._mounts.close()
 
     async def _ready(self, run: RunView, plan: Plan) -> ForkServerHandle:
         around = run.request.surroundings
-        env = build_environment(around.env, plan, self._settings.pass_env, self._cores)
-        cwd = plan.working_dir or around.cwd
-        where = (around.python, cwd, around.sys_path, around.argv, around.alias, around.umask, tuple(sorted(env.items())))
+        given = await self._secrets.give(run, plan)
+        env = {**build_environment(around.env, plan, self._settings.pass_env, self._cores), **given.variables}
+        cwd, variables = plan.working_dir or around.cwd, tuple(sorted(env.items()))
+        where = (around.python, cwd, around.sys_path, around.argv, around.alias, around.umask, variables, given.files)
         while True:
             preload = where not in self._threaded
             handle = self._handles.get((where, preload))
             if handle is None or not handle.alive:
-                handle = self._start(run, plan, where, preload, env)
+                handle = self._start(run, plan, (where, preload), env, given.files)
             problem = await handle.load(plan.task.module, plan.task.file)
             if not handle.alive:
                 continue
@@ -102,23 +119,25 @@ class Servers:
             # It forks no more, but what it has forked is at work, the caller of this very call perhaps.
             self._retired.append(self._handles.pop((where, preload)))
 
-    def _start(self, run: RunView, plan: Plan, where: tuple[object, ...], preload: bool, env: dict[str, str]) -> ForkServerHandle:
-        key = (where, preload)
+    def _start(self, run: RunView, plan: Plan, key: _Key, env: dict[str, str], files: _Files) -> ForkServerHandle:
         if key in self._handles:
             self._count_death(key, self._handles[key].death)
-            run.notice(f"a fork server ended ({self._handles[key].death}) and is replaced")
+            run.notice(f"a fork server ended ({self._handles[key].death}) and is replaced; what it had started runs on")
+            self._retired.append(self._handles[key])
         self._make_room()
         around = run.request.surroundings
+        folder = self._mounts.create(files) if files else ""
         spec = ServerSpec(
             python=around.python,
             cwd=plan.working_dir or around.cwd,
-            env=env,
+            env={**env, FOLDER_VARIABLE: folder} if folder else env,
             start_env=start_environment(around.env, plan.env_vars),
             sys_path=around.sys_path,
             argv=around.argv,
             alias=around.alias,
             umask=around.umask,
-            preload=preload,
+            preload=key[1],
+            mounts={MOUNT: folder} if folder else {},
         )
         handle = ForkServerHandle(
             self._hub,
@@ -130,6 +149,8 @@ class Servers:
         )
         handle.start()
         self._handles[key] = handle
+        if folder:
+            self._mounted.append((handle, folder))
         return handle
 
     def _make_room(self) -> None:
@@ -143,6 +164,14 @@ class Servers:
             if handle.alive and not handle.busy:
                 handle.dismiss()
         self._retired = [handle for handle in self._retired if not handle.has_ended()]
+        self._unmount()
+
+    def _unmount(self) -> None:
+        """Remove the secrets of servers that are gone, and whose children are."""
+        for handle, folder in tuple(self._mounted):
+            if handle.has_ended():
+                self._mounts.remove(folder)
+                self._mounted.remove((handle, folder))
 
     def _count_death(self, key: tuple[object, ...], death: str) -> None:
         deaths = self._deaths.setdefault(key, deque())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from localflyte.spec.digest import sha256
 from localflyte.spec.plan import SecretTerms
 
-__all__ = ("Secret", "SecretRequest", "secrets_from_request")
+__all__ = ("MOUNT", "Secret", "SecretRequest", "secrets_from_request")
 
 MOUNT = "/etc/flyte/secrets"
 

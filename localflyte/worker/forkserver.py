@@ -61,6 +61,7 @@ class ForkServer:
         self._kept: set[int] = set()  # processes that the user's modules started when they were imported
         self._sweep_at = 0.0
         self._frozen = False
+        self._mounts: dict[str, str] = {}
         self._wake, self._alarm = socketpair(AF_UNIX, SOCK_STREAM)
 
     def run(self) -> NoReturn:
@@ -125,6 +126,11 @@ class ForkServer:
         sys.argv[:] = setup["argv"]
         # Our own modules are loaded by now, so a user's `types.py` cannot shadow what we need.
         sys.path[:] = setup["sys_path"]
+        if setup["mounts"]:
+            from localflyte.worker.mounts import mount
+
+            self._mounts = setup["mounts"]
+            mount(self._mounts)
         if setup["alias"]:
             from localflyte.bridges.flyte import install
 
@@ -248,6 +254,11 @@ class ForkServer:
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
             sleep(0.001)
+        if self._mounts:
+            from localflyte.worker.mounts import remove_folder
+
+            for folder in self._mounts.values():
+                remove_folder(folder)  # the engine does it too, unless it was killed
         os._exit(0)
 
     def _send(self, *message: Any) -> None:
