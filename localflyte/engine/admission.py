@@ -1,8 +1,8 @@
 """Admission: the ledger of what this machine has, the one line in which calls wait for it, and the leases on it.
 
-A call is given all that it claims at once or nothing, so none holds one thing while it waits for another. Who comes first is
-served first; what is in the line before a call is kept free for it while it waits, so that a large claim is overtaken only by
-those that take nothing from it. Equal claims wait in one line, and only the heads of lines are looked at.
+A call is given all that it claims at once or nothing, so none holds one thing while it waits for another. Equal claims wait in
+one line. Among the first of all lines, a higher priority goes first, and then who came first; what one of them claims is kept free
+from those behind it, so that a large claim is overtaken only by calls that take nothing from it.
 
 A task that awaits others lends its cores and its places in queues, and keeps its memory and its GPUs, which are really in use.
 So what it awaits may need what it holds. Where nothing that still goes on can help, such a call borrows what waiting tasks
@@ -266,7 +266,7 @@ class Ledger:
             return None  # everybody needs some
         in_order = self._in_order()
         # What is left when each that waits in front has been given its own: to everybody, and to calls that a task waits for.
-        # The latter pass a claim on what waiting tasks hold: they may be what these wait for.
+        # Those pass a claim that not only running tasks keep waiting: it may wait for the very task that waits for them.
         rest = nested = (self.cpu, self.memory, self.gpus)
         lacking: list[Claim] = []
         for claim in in_order:
@@ -274,9 +274,9 @@ class Ledger:
             if self._fits(amounts, *(nested if claim.depth > 1 else rest)):
                 self._note_passes(claim, in_order)
                 return claim, False
-            rest = _less(rest, amounts)
-            if self._waits_for_the_running(amounts):
+            if self._waits_for_the_running(amounts, rest):
                 nested = _less(nested, amounts)
+            rest = _less(rest, amounts)
             if claim.depth > 1 and (amounts.memory > self.memory or amounts.gpus > self.gpus):
                 lacking.append(claim)
         # The deepest first: when it is done, those above it can be.
@@ -321,10 +321,14 @@ class Ledger:
     def _fits(amounts: Amounts, cpu: float, memory: int, gpus: int) -> bool:
         return amounts.cpu <= cpu + DUST and (not amounts.memory or amounts.memory <= memory) and (not amounts.gpus or amounts.gpus <= gpus)
 
-    def _waits_for_the_running(self, amounts: Amounts) -> bool:
+    def _waits_for_the_running(self, amounts: Amounts, rest: tuple[float, int, int]) -> bool:
         """:return: whether it is enough that the tasks which now run end"""
-        return (not amounts.memory or amounts.memory <= self.total.memory - self._idle_memory) and (
-            not amounts.gpus or amounts.gpus <= self.total.gpus - self._idle_gpus
+        total = self.total
+        return self._fits(
+            amounts,
+            rest[0] + total.cpu - self.cpu,
+            rest[1] + total.memory - self.memory - self._idle_memory,
+            rest[2] + total.gpus - self.gpus - self._idle_gpus,
         )
 
     def _may_borrow(self, claim: Claim) -> bool:
@@ -347,7 +351,7 @@ class Ledger:
         going_on -= mine
         memory = sum(lease.claim.amounts.memory for lease in going_on)
         gpus = sum(lease.claim.amounts.gpus for lease in going_on)
-        helped = amounts.memory <= self.memory + memory and amounts.gpus <= self.gpus + gpus
+        helped = self._fits(amounts, self.cpu, self.memory + memory, self.gpus + gpus)
         return not helped and self._fits(amounts, self.cpu, self.total.memory - memory, self.total.gpus - gpus)
 
 

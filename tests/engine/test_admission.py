@@ -572,8 +572,8 @@ class Watched(Ledger):
         assert all(slots.taken < slots.limit for slots in (*claim.slots, *claim.kept))
         if borrowed:
             running = [lease.claim.amounts for lease in self._running]
-            assert sum(other.memory for other in running) + want.memory <= self.total.memory
-            assert sum(other.gpus for other in running) + want.gpus <= self.total.gpus
+            assert not want.memory or sum(other.memory for other in running) + want.memory <= self.total.memory
+            assert not want.gpus or sum(other.gpus for other in running) + want.gpus <= self.total.gpus
         else:
             assert not want.memory or want.memory <= self.memory
             assert not want.gpus or want.gpus <= self.gpus
