@@ -9,25 +9,17 @@ from collections.abc import Iterator
 
 from localflyte.launch.cgroup import Group
 from localflyte.launch.hierarchy import places
+from localflyte.runs.lives import Life
+from localflyte.runs.lives import my_life
 
-__all__ = ("all_group_folders", "clean", "leftovers", "marker", "started")
+__all__ = ("all_group_folders", "clean", "leftovers", "marker")
 
-_MARK = re.compile(r"localflyte-([0-9]+)-([0-9]+)-([0-9]+)-")
+_MARK = re.compile(r"localflyte-([0-9.a-z]+)-")
 
 
 def marker() -> str:
-    """:return: what the names of our groups begin with: a number alone may be another process's next minute, or next door"""
-    pid = os.getpid()
-    return f"localflyte-{pid}-{started(pid)}-{_namespace()}-"
-
-
-def started(pid: int) -> int:
-    """:return: when a process started, in ticks since the machine did; with its number this is the process. 0 if there is none"""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19])  # its name, before that, may hold anything
-    except (OSError, IndexError, ValueError):
-        return 0
+    """:return: what the names of our groups begin with"""
+    return f"localflyte-{my_life()}-"
 
 
 def leftovers(folders: Iterable[str]) -> Iterator[Group]:
@@ -37,7 +29,6 @@ def leftovers(folders: Iterable[str]) -> Iterator[Group]:
 
     :param folders: where engines of this machine make groups
     """
-    namespace = _namespace()
     for folder in folders:
         try:
             names = os.listdir(folder)
@@ -45,7 +36,8 @@ def leftovers(folders: Iterable[str]) -> Iterator[Group]:
             continue
         for name in names:
             match = _MARK.match(name)
-            if match is not None and int(match[3]) == namespace and started(int(match[1])) != int(match[2]):
+            owner = Life.parse(match[1]) if match is not None else None
+            if owner is not None and owner.is_over:
                 yield Group(f"{folder}/{name}")
 
 
@@ -72,10 +64,3 @@ def _clean_one(group: Group) -> bool:
     except OSError:
         return False
     return group.remove()
-
-
-def _namespace() -> int:
-    try:
-        return os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        return 0

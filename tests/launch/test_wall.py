@@ -25,9 +25,9 @@ from localflyte.launch.leftovers import all_group_folders
 from localflyte.launch.leftovers import clean
 from localflyte.launch.leftovers import leftovers
 from localflyte.launch.leftovers import marker
-from localflyte.launch.leftovers import started
 from localflyte.launch.wall import WallMaker
 from localflyte.launch.wall import find_wall
+from localflyte.runs.lives import my_life
 from localflyte.settings import Settings
 from tests.launch.fake_root import unified
 
@@ -260,16 +260,15 @@ def test_what_a_living_engine_has_is_left_alone(maker: WallMaker, start: Start, 
 
 
 def test_a_mark_is_of_one_process_and_no_other_of_that_number(tmp_path: Path) -> None:
-    pid, namespace = os.getpid(), marker().split("-")[3]
-    assert marker() == f"localflyte-{pid}-{started(pid)}-{namespace}-"
-    ours = [f"{marker()}1-a"]
-    dead = [f"localflyte-{pid}-{started(pid) + 1}-{namespace}-1-a", f"localflyte-4194999-5-{namespace}-1-a"]
-    elsewhere = [f"localflyte-{pid}-{started(pid) + 1}-1-1-a", "localflyte-x", "system.slice"]
-    for name in (*ours, *dead, *elsewhere):
+    pid, boot, space, ticks = str(my_life()).split(".")
+    assert marker() == f"localflyte-{pid}.{boot}.{space}.{ticks}-"
+    dead = [f"localflyte-{pid}.{boot}.{space}.{int(ticks) + 1}-1-a", f"localflyte-4194999.{boot}.{space}.5-1-a"]
+    others = [f"{marker()}1-a", f"localflyte-{pid}.{boot}.1.{int(ticks) + 1}-1-a", "localflyte-x-y", "localflyte-", "system.slice"]
+    for name in (*dead, *others):
         (tmp_path / name).mkdir()
     assert sorted(group.folder for group in leftovers([str(tmp_path)])) == sorted(str(tmp_path / name) for name in dead)
     assert clean(leftovers([str(tmp_path), str(tmp_path / "nowhere")])) == (2, 0)
-    assert sorted(os.listdir(tmp_path)) == sorted([*ours, *elsewhere])
+    assert sorted(os.listdir(tmp_path)) == sorted(others)
 
 
 # -- where walls can be made --------------------------------------------------------------------------------------
