@@ -1,0 +1,66 @@
+"""What fault tests share: programs to be killed, a guard against what they leave, and the table of rows."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults.outside import Program
+
+_ROW = re.compile(r"test_row_(\d+)_")
+_outcomes: dict[int, list[tuple[str, float, str]]] = defaultdict(list)
+
+
+# -- the table of rows --------------------------------------------------------------------------------------------------
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    match = _ROW.search(report.nodeid)
+    if match is None or (report.when != "call" and report.passed):
+        return
+    reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
+    _outcomes[int(match[1])].append((report.outcome, report.duration, str(reason)))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print every row that was tested: its outcome, its tests and their seconds; and why one was skipped."""
+    if not _outcomes:
+        return
+    terminalreporter.section("rows of the fault matrix")
+    for row, tests in sorted(_outcomes.items()):
+        kinds = [outcome for outcome, _, _ in tests]
+        outcome = "failed" if "failed" in kinds else "passed" if "passed" in kinds else "skipped"
+        seconds = sum(seconds for _, seconds, _ in tests)
+        reasons = sorted({reason.removeprefix("Skipped: ") for _, _, reason in tests if reason})
+        more = f"  not here: {'; '.join(reasons)}" if reasons else ""
+        terminalreporter.write_line(f"row {row:>3}  {outcome:<8}{len(tests):>4} tests {seconds:>7.2f} s{more}")
+
+
+# -- programs ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
+    """Start programs; whatever they left is a failure of the test, and is ended."""
+    programs: list[Program] = []
+
+    def begin(text: str, *arguments: str, **more: Any) -> Program:
+        folder = tmp_path / f"program{len(programs)}" if programs else tmp_path
+        folder.mkdir(exist_ok=True)
+        programs.append(Program(folder, text, *arguments, **more))
+        return programs[-1]
+
+    yield begin
+    left = []
+    for program in programs:
+        if program.process.poll() is None:
+            program.process.kill()
+            program.process.communicate()
+        left += program.left_after()
+        program.close()
+    assert not left
