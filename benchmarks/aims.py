@@ -34,11 +34,11 @@ def _median(results: Results, row: str, subject: str) -> float | None:
     return cell.median if cell is not None and cell.seconds else None
 
 
-def _ratio(row: str, subject: str, most: float) -> Callable[[Results], Verdict]:
+def _ratio(row: str, subject: str, most: float, of: str = "localflyte") -> Callable[[Results], Verdict]:
     def judge(results: Results) -> Verdict:
-        ours, theirs = _median(results, row, "localflyte"), _median(results, row, subject)
+        ours, theirs = _median(results, row, of), _median(results, row, subject)
         if ours is None or theirs is None:
-            return Verdict(f"{subject if ours is not None else 'localflyte'} was not measured", None)
+            return Verdict(f"{subject if ours is not None else of} was not measured", None)
         return Verdict(f"{ours / theirs:.2f} x", ours / theirs <= most)
 
     return judge
@@ -86,6 +86,8 @@ AIMS = (
     Aim("a cache hit beside flyte's (sync)", "<= 0.35 x", _ratio("cached-sync", "flyte", 0.35)),
     Aim("a cache hit beside joblib.Memory's", "<= 1.0 x", _ratio("cached-async", "memory", 1.0)),
     Aim("1 MB in and out beside flyte's", "<= 0.5 x", _ratio("payload", "flyte", 0.5)),
+    Aim("to a warm replica and back beside a socket echo (sync)", "<= 2.0 x", _ratio("warm-sync", "echo", 2.0, of="seat")),
+    Aim("a whole call of a warm replica beside a socket echo (sync)", "<= 2.0 x", _ratio("warm-sync", "echo", 2.0)),
     Aim("8 x 0.5 s of CPU", ">= 95%", _busy),
     Aim("cold `localflyte run` beside `flyte run --local`", "<= 0.40 x", _ratio("cold", "flyte", 0.4)),
     Aim("`import localflyte` above bare Python", "<= 25 ms", _import),

@@ -8,6 +8,7 @@ __all__ = ("ROWS", "Row")
 
 EVERYBODY = ("localflyte", "floor", "flyte", "futures", "loky")
 ENGINES = ("localflyte", "flyte")
+WARM = ("localflyte", "seat", "echo", "flyte")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,10 @@ ROWS = (
         quick_calls=50,
         subjects=("localflyte", "floor", "flyte"),
     ),
+    Row(
+        name="warm-async", title="no-op call of a warm replica, async task", program="warm_async", calls=300, quick_calls=100, subjects=WARM
+    ),
+    Row(name="warm-sync", title="no-op call of a warm replica, sync task", program="warm_sync", calls=300, quick_calls=100, subjects=WARM),
     Row(name="chain", title="chain 40 deep, a link", program="chain", calls=10, quick_calls=3, subjects=ENGINES),
     Row(name="cpu", title="8 x 0.5 s of CPU, wall time", program="cpu", calls=8, rounds=3, quick_calls=8, drawn=False),
     Row(

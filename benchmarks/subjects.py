@@ -50,6 +50,8 @@ def find_subjects(flyte_python: str) -> dict[str, Subject]:
             command=_engine(python, "localflyte"),
         ),
         Subject(name="floor", title="floor: fork + pipe + wait", command=_peer(python, "floor")),
+        Subject(name="seat", title="localflyte, to the replica and back", command=_peer(python, "seat")),
+        Subject(name="echo", title="echo over a Unix socket", command=_peer(python, "echo")),
         Subject(
             name="flyte",
             title="flyte, in-process",
