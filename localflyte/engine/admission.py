@@ -21,7 +21,7 @@ from localflyte.engine.units import HELD
 from localflyte.engine.units import IN_USE
 from localflyte.engine.units import Units
 
-__all__ = ("Amounts", "Claim", "Lease", "Leases", "Ledger", "Slots")
+__all__ = ("Amounts", "Claim", "Lease", "Ledger", "Slots")
 
 DUST = 1e-9  # cores; sums of fractions are compared with this much give
 MOST_PASSES = 32  # calls of a higher priority that go before one that came earlier; then that one is next
@@ -108,9 +108,6 @@ class Lease:
     def is_idle(self) -> bool:
         """Whether its holder waits for others and has lent what can be lent."""
         return self._idle and not self._released
-
-
-Leases = Lease  # until attempt.py and host.py no longer name it
 
 
 class _Turn:
@@ -309,13 +306,8 @@ class Ledger:
             del self._lines[claim]
 
     def _is_open(self, claim: Claim) -> bool:
-        for slots in claim.slots:
-            if slots.taken >= slots.limit:
-                return False
-        for slots in claim.kept:
-            if slots.taken >= slots.limit:
-                return False
-        return True
+        places = claim.slots + claim.kept
+        return not places or all(slots.taken < slots.limit for slots in places)
 
     @staticmethod
     def _fits(amounts: Amounts, cpu: float, memory: int, gpus: int) -> bool:

@@ -24,8 +24,6 @@ from localflyte.engine.pipeline import perform
 from localflyte.engine.pods import Pods
 from localflyte.engine.runstate import RunState
 from localflyte.engine.runstate import Sink
-from localflyte.engine.verdict import failure
-from localflyte.errors import BaseRuntimeError
 from localflyte.errors import RuntimeUserError
 from localflyte.launch.census import enroll
 from localflyte.launch.census import leave
@@ -40,12 +38,12 @@ from localflyte.runs.lives import my_life
 from localflyte.runs.names import new_run_name
 from localflyte.settings import Settings
 from localflyte.spec.invocation import Invocation
+from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
 from localflyte.spec.packed import Packed
 from localflyte.spec.run import RunRequest
 from localflyte.spec.run import RunResult
 from localflyte.store.memo import Memo
-from localflyte.wire.crossing import to_info
 
 __all__ = ("Engine", "SinksFor")
 
@@ -133,6 +131,10 @@ class Engine:
         elif kind == "notice":
             call.run.notice(str(data.get("text", "")))
 
+    def refusal(self, call: Call) -> ErrorInfo | None:
+        """:return: which limit the call is over, or ``None``"""
+        return self.gate.refusal(call)
+
     async def admit(self, call: Call) -> Lease:
         """Wait until the run, the queue and the machine have room for the call, and the pool if it is to be had from one."""
         plan = call.invocation.plan
@@ -173,14 +175,12 @@ class Engine:
         leave(self._home)
 
     async def _perform(self, call: Call) -> Outcome:
-        """`perform`, with what localflyte itself raises made into an outcome of the call."""
+        """`perform`, with what a pod template says, and counted while it lasts."""
         if call.invocation.plan.pod_template is not None:
             call = replace(call, invocation=replace(call.invocation, plan=call.run.pods.apply(call.invocation.plan)))
         self.gate.enter(call)
         try:
             return await perform(self, call)
-        except BaseRuntimeError as error:
-            return failure(to_info(error, "")._replace(platform=type(error).__name__))
         finally:
             self.gate.leave(call)
 

@@ -63,8 +63,8 @@ class Gate:
         if call.run.in_flight > settings.max_in_flight:
             return _refused(
                 "InFlightLimitError",
-                f"Task {call.task} is called while {settings.max_in_flight} calls of run {call.run.name} are under way or waiting, which is "
-                f"the limit. If this is no endless fan-out, await some of them first, as flyte.map(..., concurrency=...) does, or raise "
+                f"Task {call.task} is called while {settings.max_in_flight} calls of run {call.run.name} are under way or waiting, "
+                f"which is the limit. If this is no endless fan-out, await some of them first, as flyte.map(..., concurrency=...) does, or raise "
                 f"max_in_flight: LOCALFLYTE_MAX_IN_FLIGHT or [tool.localflyte] max_in_flight.",
             )
         queue = self._queue(call)
@@ -122,7 +122,9 @@ class Gate:
         memory = resources.memory or 0
         gpus = resources.gpu
         if cpu > total.cpu:
-            self._give_less(call, f"{call.task} asks for {cpu:g} CPUs and this machine has {total.cpu:g}", "it gets all of them", _way("cpu"))
+            self._give_less(
+                call, f"{call.task} asks for {cpu:g} CPUs and this machine has {total.cpu:g}", "it gets all of them", _way("cpu")
+            )
             cpu = total.cpu
         if memory > total.memory:
             asked = f"{call.task} asks for {size(memory)} of memory and this machine has {size(total.memory)}"

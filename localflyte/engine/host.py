@@ -13,6 +13,7 @@ from localflyte.engine.holding import Holding
 from localflyte.launch.child import Worker
 from localflyte.settings import Settings
 from localflyte.spec.invocation import Invocation
+from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
 from localflyte.store.memo import Memo
 
@@ -26,6 +27,9 @@ class Host(Protocol):
     settings: Settings
     holding: Holding
     memo: Memo
+
+    def refusal(self, call: Call) -> ErrorInfo | None:
+        """:return: which limit the call is over, or ``None``"""
 
     async def admit(self, call: Call) -> Lease:
         """Wait until the run and the machine have room for the call."""

@@ -14,10 +14,12 @@ from localflyte.engine.overruns import deadline_passed
 from localflyte.engine.overruns import queued_too_long
 from localflyte.engine.secrecy import tells_secret
 from localflyte.engine.verdict import failure
+from localflyte.errors import BaseRuntimeError
 from localflyte.spec.inline import breach
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
 from localflyte.spec.outcome import Status
+from localflyte.wire.crossing import to_info
 
 __all__ = ("perform",)
 
@@ -36,6 +38,8 @@ async def perform(host: Host, call: Call) -> Outcome:
     )
     try:
         outcome = await _outcome(host, call)
+    except BaseRuntimeError as ours:  # raised by localflyte itself
+        outcome = failure(to_info(ours, "")._replace(platform=type(ours).__name__))
     except BaseException:
         run.emit("action.finished", call.action, status="aborted", cached=False, attempts=0, seconds=time.monotonic() - began)
         raise
@@ -139,12 +143,8 @@ async def _admitted(host: Host, call: Call) -> Lease | None:
 def _refusal(host: Host, call: Call) -> ErrorInfo | None:
     """:return: why the call must not even begin, or ``None``"""
     plan = call.invocation.plan
-    if call.depth > host.settings.max_depth:
-        message = (
-            f"Task {call.task} is called {call.depth} levels deep, over the limit of {host.settings.max_depth}. If this is no endless "
-            f"recursion, raise max_depth: LOCALFLYTE_MAX_DEPTH or [tool.localflyte] max_depth."
-        )
-        return ErrorInfo("user", "DepthLimitError", message, "system", "", False)
+    if (refused := host.refusal(call)) is not None:
+        return refused
     if plan.pod_template is not None and (refused := call.run.pods.refusal(plan)) is not None:
         return refused
     return breach(call.task, "inputs", call.invocation.inputs.items(), plan.max_inline_io_bytes)

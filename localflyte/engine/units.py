@@ -20,7 +20,7 @@ class Units(Generic[T]):
     __slots__ = ("_load",)
 
     def __init__(self, names: Iterable[T]) -> None:
-        self._load = dict.fromkeys(names, 0)
+        self._load: dict[T, int] = dict.fromkeys(names, 0)
 
     def take(self, count: int) -> tuple[T, ...]:
         """Take the units that the fewest others have: free ones first, then those whose holders only wait."""

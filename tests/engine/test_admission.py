@@ -480,9 +480,7 @@ class Node:
 
 amounts = st.builds(Amounts, st.sampled_from([0.25, 0.5, 1, 2]), st.sampled_from([0, 0, 2, 5, 8, 10]), st.sampled_from([0, 0, 0, 1, 2]))
 nodes = st.recursive(
-    st.builds(
-        Node, amounts, st.integers(0, 2), st.sampled_from([0, 0, 5]), st.just([]), st.sampled_from([0] * 6 + list(range(1, 12)))
-    ),
+    st.builds(Node, amounts, st.integers(0, 2), st.sampled_from([0, 0, 5]), st.just([]), st.sampled_from([0] * 6 + list(range(1, 12)))),
     lambda below: st.builds(
         Node,
         amounts,
