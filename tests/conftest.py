@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import canary as canaries
 import psutil
 import pytest
 
@@ -36,9 +37,32 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def canary() -> str:
+    """The value of a secret that must be nowhere when the test is over; see no_secret_left."""
+    return canaries.use()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_left_at_all() -> Iterator[None]:
+    """Fail the session that leaves a secret in the home that its tests share."""
+    yield
+    if canaries.is_used():
+        assert not canaries.traces_of_canary(Path(os.environ["LOCALFLYTE_HOME"]))
+
+
 @pytest.fixture(autouse=True)
-def no_process_left() -> Iterator[None]:
-    """Fail the test that leaves a child process, or a grandchild, alive."""
+def no_secret_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail the test that leaves a secret in a file of its own folder, its home included, or in the memory that files can lie in."""
+    yield
+    if "canary" in request.fixturenames:
+        folder = request.node.funcargs.get("tmp_path")
+        assert not canaries.traces_of_canary(*([folder] if folder else []), *Path("/dev/shm").glob("localflyte-secrets-*"))
+
+
+@pytest.fixture(autouse=True)
+def no_process_left(no_secret_left: None) -> Iterator[None]:
+    """Fail the test that leaves a child process, or a grandchild, alive. It ends the engine; secrets are looked for after that."""
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     yield
     thread = sys.modules.get("localflyte.engine.thread")

@@ -156,7 +156,7 @@ class _Stretch:
         if self._hidden:
             spans = _merged([(0, self._hidden), *spans])
         shown, done = _hide(data[:keep], spans, told=bool(self._hidden))
-        self._held, self._hidden = data[keep:], max(0, done - keep)
+        self._held, self._hidden = data[keep:], max(0, done - keep, self._hidden - keep)
         return shown
 
 
