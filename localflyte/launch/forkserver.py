@@ -19,18 +19,23 @@ from localflyte.launch.channel import Channel
 from localflyte.launch.child import Child
 from localflyte.launch.child import Exit
 from localflyte.launch.hub import Hub
+from localflyte.launch.orphan import has_ended
 from localflyte.launch.orphan import signal_group
 from localflyte.launch.serverspec import ServerSpec
 from localflyte.launch.start import start_interpreter
 from localflyte.launch.start import take_early
 
-__all__ = ("ForkServerHandle",)
+__all__ = ("ForkServerHandle", "ServerEndedError")
 
 REFUSED_SECONDS = 0.1  # between tries while the system refuses a fork (EAGAIN: too many processes for now)
 MAX_REFUSALS = 100
 INSIST_SECONDS = 0.25  # for a server to have killed what it was told to kill
 HANG_SECONDS = 10.0  # for a server that imports nothing to fork; one that takes longer has been stopped, or hangs
 REAP_SECONDS = 1.0  # for the kernel to end a process that is ending; blocks the loop, once in the life of a server
+
+
+class ServerEndedError(Exception):
+    """Raised to who waits for a child of a server that ended: another server has to be asked."""
 
 
 class ForkServerHandle:
@@ -51,6 +56,7 @@ class ForkServerHandle:
         self.spec = spec
         self.alive = False
         self.death = ""
+        self.died_importing = False
         self._hub = hub
         self._ahead = ahead
         self._on_output = on_output
@@ -145,11 +151,13 @@ class ForkServerHandle:
 
     async def take(self) -> Child:
         """:return: a child that waits for its request
-        :raises RuntimeSystemError: if the server is gone
+        :raises ServerEndedError: if the server is gone, or goes meanwhile
         """
         while True:
             if not self.alive:
-                raise RuntimeSystemError("WorkerStartError", f"the fork server ended: {self.death or 'no reason given'}")
+                if self._refusals >= MAX_REFUSALS:
+                    raise RuntimeSystemError("WorkerStartError", f"no worker could be started: {self.death}")
+                raise ServerEndedError
             while self._idle:
                 child = self._idle.popleft()
                 if child.exit is None and child.generation == self._generation:
@@ -296,8 +304,12 @@ class ForkServerHandle:
             os.close(pidfd)
             return False
         self._orphans[child.pid] = pidfd
-        self._hub.watch(pidfd, lambda: self._end_child(child, None))
+        self._hub.watch(pidfd, lambda: self._on_orphan(child, pidfd))
         return True
+
+    def _on_orphan(self, child: Child, pidfd: int) -> None:
+        if has_ended(pidfd):  # the hub may call for what had this descriptor's number before
+            self._end_child(child, None)
 
     def _end_child(self, child: Child, status: int | None) -> None:
         """Take note that a child is gone which no server reports; what is left of its group goes with it."""
@@ -333,6 +345,7 @@ class ForkServerHandle:
                 status = self._process.wait(REAP_SECONDS)
         how = f"it was killed by signal {-status}" if status is not None and status < 0 else f"it exited with code {status}"
         loading = [module for module, (loaded, _) in self._loads.items() if not loaded.is_set()]
+        self.died_importing = bool(loading)
         return f"{how} while it imported {', '.join(loading)}" if loading else how
 
     def _shut(self, reason: str) -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from contextlib import suppress
 
-__all__ = ("signal_group",)
+__all__ = ("has_ended", "signal_group")
 
 _TO_GROUP = 4  # PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9
+
+
+def has_ended(pidfd: int) -> bool:
+    """:return: whether the process is gone"""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def signal_group(pidfd: int, pid: int, number: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Any
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from localflyte.launch.child import Child
 from localflyte.launch.environ import build_environment
 from localflyte.launch.environ import start_environment
 from localflyte.launch.forkserver import ForkServerHandle
+from localflyte.launch.forkserver import ServerEndedError
 from localflyte.launch.hub import Hub
 from localflyte.launch.machine import usable_cores
 from localflyte.launch.mounts import Mounts
@@ -70,12 +72,12 @@ class Servers:
         """:return: a child whose server has the plan's module loaded
         :raises RuntimeSystemError: if no server can be started
         """
-        known = self._known.get((id(run), id(plan)))
-        if known is not None and known[2].alive:
-            return await known[2].take()
-        handle = await self._ready(run, plan)
-        self._known[id(run), id(plan)] = (run, plan, handle)
-        return await handle.take()
+        while True:
+            known = self._known.get((id(run), id(plan)))
+            handle = known[2] if known is not None and known[2].alive else await self._ready(run, plan)
+            self._known[id(run), id(plan)] = (run, plan, handle)
+            with suppress(ServerEndedError):  # another takes its place, a few times at least
+                return await handle.take()
 
     def forget(self, run: RunView) -> None:
         """Drop what is remembered for a run that ended; its servers stay warm for the next."""
@@ -102,6 +104,8 @@ class Servers:
         while True:
             preload = where not in self._threaded
             handle = self._handles.get((where, preload))
+            if handle is not None and not handle.alive and not self._may_replace(run, where, preload, handle):
+                continue
             if handle is None or not handle.alive:
                 handle = self._start(run, plan, (where, preload), env, given.files)
             problem = await handle.load(plan.task.module, plan.task.file)
@@ -120,10 +124,6 @@ class Servers:
             self._retired.append(self._handles.pop((where, preload)))
 
     def _start(self, run: RunView, plan: Plan, key: _Key, env: dict[str, str], files: _Files) -> ForkServerHandle:
-        if key in self._handles:
-            self._count_death(key, self._handles[key].death)
-            run.notice(f"a fork server ended ({self._handles[key].death}) and is replaced; what it had started runs on")
-            self._retired.append(self._handles[key])
         self._make_room()
         around = run.request.surroundings
         folder = self._mounts.create(files) if files else ""
@@ -173,11 +173,27 @@ class Servers:
                 self._mounts.remove(folder)
                 self._mounted.remove((handle, folder))
 
-    def _count_death(self, key: tuple[object, ...], death: str) -> None:
+    def _may_replace(self, run: RunView, where: tuple[object, ...], preload: bool, dead: ForkServerHandle) -> bool:
+        """Decide what comes after a server that died; what it had started runs on.
+
+        :return: whether another of its kind; if not, one that preloads nothing is to be tried
+        :raises RuntimeSystemError: if there is no sense in trying again
+        """
+        self._retired.append(self._handles.pop((where, preload)))
+        count = self._count_death((where, preload))
+        if count <= MAX_RESTARTS:
+            run.notice(f"a fork server ended ({dead.death}) and is replaced; what it had started runs on")
+            return True
+        if not preload or dead.died_importing:
+            raise RuntimeSystemError("WorkerStartError", f"the fork server ended {count} times within a minute, last: {dead.death}")
+        run.notice(f"the fork server ended {count} times within a minute, last: {dead.death}. From now on each call imports for itself.")
+        self._threaded.add(where)
+        return False
+
+    def _count_death(self, key: tuple[object, ...]) -> int:
         deaths = self._deaths.setdefault(key, deque())
         now = time.monotonic()
         deaths.append(now)
         while deaths and now - deaths[0] > RESTART_SECONDS:
             deaths.popleft()
-        if len(deaths) > MAX_RESTARTS:
-            raise RuntimeSystemError("WorkerStartError", f"the fork server ended {len(deaths)} times within a minute, last: {death}")
+        return len(deaths)
