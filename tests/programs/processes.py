@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import multiprocessing
 import os
@@ -122,15 +123,43 @@ def threads_of_python() -> int:
 
 
 @env.task
-def kills_its_server(path: str) -> int:
-    """The first time, end the fork server that this process comes from."""
-    count = os.path.getsize(path) if os.path.exists(path) else 0
-    if not count:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write("x")
-        os.kill(os.getppid(), 9)
+def kills_its_server(note: str = "") -> int:
+    """End the fork server that this process comes from, and go on.
+
+    :param note: a file to write our own pid to, and then to wait in for ever
+    :return: the pid of the server
+    """
+    server = os.getppid()
+    os.kill(server, 9)
+    while os.getppid() == server:
+        time.sleep(0.001)
+    if note:
+        with open(note + ".part", "w", encoding="utf-8") as file:
+            file.write(str(os.getpid()))
+        os.rename(note + ".part", note)
         time.sleep(1000)
-    return count
+    return server
+
+
+@env.task
+def stops_its_server() -> int:
+    """Stop the fork server that this process comes from, as a debugger would: it does nothing any more, and is there."""
+    os.kill(os.getppid(), 19)
+    return os.getppid()
+
+
+@env.task
+async def calls_after_its_server(how: str) -> list[int]:
+    """Have a child end or stop the server of both, then call more children than are forked ahead."""
+    task = kills_its_server if how == "killed" else stops_its_server
+    server = await task.aio()
+    others = await asyncio.gather(*(parent_of.aio(number) for number in range(8)))
+    return [server, *sorted(set(others))]
+
+
+@env.task
+def parent_of(number: int) -> int:
+    return os.getppid()
 
 
 @env.task
