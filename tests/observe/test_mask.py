@@ -71,7 +71,7 @@ def test_without_secrets_it_is_false() -> None:
 def test_every_form_of_a_value_is_hidden(form: str) -> None:
     hidden = masking(VALUE).text(f"before {form} after")
     assert "***" in hidden
-    assert hidden.replace("***", "").strip("beforaftb'\" ") == ""
+    assert set(hidden) <= set("before after *b'\"")
 
 
 @pytest.mark.parametrize("user", ["", "u", "us", "use"])
