@@ -173,9 +173,12 @@ class TestMissing:
         monkeypatch.setitem(sys.modules, "keyring", None)
         with pytest.raises(errors.SecretNotFoundError) as caught:
             places.find("my-key", "a.group", mount=MOUNT)
-        assert str(caught.value).splitlines() == [
-            "Task env.task needs the secret 'my-key' of the group 'a.group', which is not set. Set A_GROUP_MY_KEY in the environment or in "
-            + f'.env, or write ["a.group"] my-key = "..." into {places.file} (chmod 600). It was looked for in:',
+        first, *looked = str(caught.value).splitlines()
+        assert first == (
+            "Task env.task needs the secret 'my-key' of the group 'a.group', which is not set. Set A_GROUP_MY_KEY in the environment or "
+            f'in .env, or write ["a.group"] my-key = "..." into {places.file} (chmod 600). It was looked for in:'
+        )
+        assert looked == [
             "  - the environment variables A_GROUP_MY_KEY, MY_KEY, my-key",
             f"  - {places.folder}/.env (No such file or directory)",
             f"  - {places.file} (No such file or directory)",
