@@ -13,7 +13,7 @@ from typing import Any
 from localflyte.errors import ConfigurationError
 from localflyte.spec.queue import QueueTerms
 
-__all__ = ("Settings", "load_settings")
+__all__ = ("Settings", "explain_settings", "load_settings")
 
 PREFIX = "LOCALFLYTE_"
 #: Variables of that prefix that are no settings: the switches of our own tests and benchmarks.
@@ -69,7 +69,8 @@ class Settings:
     #: the file that secrets are looked up in, after the caller's environment and .env; only its owner may be able to read it;
     #: None: secrets.toml in the user's configuration folder
     secrets_file: Path | None = None
-    #: queues by name; only in [tool.localflyte.queues]: ``serial = 1`` or ``train = { concurrency = 2, priority = 10 }``
+    #: queues by name; only in [tool.localflyte.queues]: ``serial = 1`` or ``train = { concurrency = 2, priority = 10 }``;
+    #: ``run_concurrency`` and ``max_depth`` limit the runs in it, and what may wait
     queues: Mapping[str, QueueTerms] = field(default_factory=dict)
     #: pod templates by name, as Kubernetes writes them; only in [tool.localflyte.pod_templates.<name>]
     pod_templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -91,6 +92,19 @@ def load_settings(environ: Mapping[str, str] | None = None, start_dir: str | os.
     return Settings(**values)
 
 
+def explain_settings(environ: Mapping[str, str] | None = None, start_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
+    """Tell where the settings come from; the parameters are those of `load_settings`.
+
+    :return: for each that was set the variable, or the file, that decides it
+    :raises ConfigurationError: as `load_settings`
+    """
+    start = Path(start_dir) if start_dir is not None else Path.cwd()
+    return {
+        **dict.fromkeys(_from_pyproject(start), str(_find_pyproject(start))),
+        **{name: PREFIX + name.upper() for name in _from_environment(os.environ if environ is None else environ)},
+    }
+
+
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for variable, text in environ.items():
@@ -103,8 +117,12 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
+def _find_pyproject(start: Path) -> Path | None:
+    return next((place for folder in (start, *start.absolute().parents) if (place := folder / "pyproject.toml").is_file()), None)
+
+
 def _from_pyproject(start: Path) -> dict[str, Any]:
-    path = next((place for folder in (start, *start.absolute().parents) if (place := folder / "pyproject.toml").is_file()), None)
+    path = _find_pyproject(start)
     if path is None:
         return {}
     text = path.read_bytes()
@@ -218,10 +236,11 @@ def _names(value: Any) -> tuple[str, ...]:
 
 def _queue(value: Any) -> QueueTerms:
     terms = dict(value) if isinstance(value, dict) else {"concurrency": value}
-    concurrency, priority = terms.pop("concurrency", None), terms.pop("priority", 0)
-    if terms or isinstance(priority, bool) or not isinstance(priority, int):
+    priority = terms.pop("priority", 0)
+    if isinstance(priority, bool) or not isinstance(priority, int):
         raise ValueError
-    return QueueTerms(concurrency=None if concurrency is None else int(_number(concurrency, whole=True, positive=True)), priority=priority)
+    # What is left are limits; of another name there is no field.
+    return QueueTerms(priority=priority, **{name: int(_number(limit, whole=True, positive=True)) for name, limit in terms.items()})
 
 
 def _unknown(name: str, where: str, known: list[str]) -> ConfigurationError:

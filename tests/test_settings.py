@@ -133,10 +133,12 @@ def test_home_is_the_user_cache_by_default(tmp_path: Path) -> None:
 
 def test_queues_are_declared_in_the_table(tmp_path: Path) -> None:
     table = "[tool.localflyte.queues]\nsmall = 2\nlarge = { concurrency = 1, priority = 10 }\nopen = { priority = -1 }\n"
+    table += "runs = { run_concurrency = 1, max_depth = 5 }\n"
     assert load(tmp_path, table).queues == {
         "small": QueueTerms(concurrency=2),
         "large": QueueTerms(concurrency=1, priority=10),
         "open": QueueTerms(priority=-1),
+        "runs": QueueTerms(run_concurrency=1, max_depth=5),
     }
 
 

@@ -50,7 +50,7 @@ RUN_OPTIONS: tuple[click.Option, ...] = (
     _option("-d", "--domain", text="What flyte.current_domain() says.", metavar="NAME"),
     _pairs("-e", "--env", "env_vars", text="Environment variable of every task; repeatable."),
     _pairs("--label", "labels", text="Label of the run; repeatable."),
-    _option("--queue", "--task-queue", "queue", text="Queue of every task; wins over what tasks declare.", metavar="NAME"),
+    _option("--queue", "--task-queue", "queue", text="Queue of TASK, and of tasks that declare none.", metavar="NAME"),
     _option("--raw-data-path", text="Folder for the files that tasks make.", metavar="PATH"),
     _option("--root-dir", text="Root of the project, put on sys.path; the current folder by default.", metavar="DIR"),
     _option("--max-action-concurrency", text="How many actions may run at once.", type=click.IntRange(min=0), metavar="N"),

@@ -64,8 +64,8 @@ class Gate:
             return _refused(
                 "InFlightLimitError",
                 f"Task {call.task} is called while {settings.max_in_flight} calls of run {call.run.name} are under way or waiting, "
-                f"which is the limit. If this is no endless fan-out, await some of them first, as flyte.map(..., concurrency=...) does, or raise "
-                f"max_in_flight: LOCALFLYTE_MAX_IN_FLIGHT or [tool.localflyte] max_in_flight.",
+                f"which is the limit. If this is no endless fan-out, await some of them first, as flyte.map(..., concurrency=...) does, "
+                f"or raise max_in_flight: LOCALFLYTE_MAX_IN_FLIGHT or [tool.localflyte] max_in_flight.",
             )
         queue = self._queue(call)
         if queue is not None and queue.max_depth is not None and queue.accepted > queue.max_depth:
