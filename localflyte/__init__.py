@@ -133,14 +133,14 @@ if TYPE_CHECKING:
     from localflyte.api.task import TaskTemplate as TaskTemplate
     from localflyte.api.trace import trace as trace
     from localflyte.cluster import AppHandle as AppHandle
-    from localflyte.cluster import BaseCheckpoint as BaseCheckpoint
-    from localflyte.cluster import Checkpoint as Checkpoint
+    from localflyte.checkpoint import BaseCheckpoint as BaseCheckpoint
+    from localflyte.checkpoint import Checkpoint as Checkpoint
     from localflyte.cluster import ConditionWebhook as ConditionWebhook
     from localflyte.cluster import ImageBuild as ImageBuild
     from localflyte.cluster import build as build
     from localflyte.cluster import build_images as build_images
     from localflyte.cluster import deploy as deploy
-    from localflyte.cluster import latest_checkpoint as latest_checkpoint
+    from localflyte.checkpoint import latest_checkpoint as latest_checkpoint
     from localflyte.cluster import load_interactive_ctx as load_interactive_ctx
     from localflyte.cluster import load_plugin_config as load_plugin_config
     from localflyte.cluster import new_condition as new_condition
@@ -194,11 +194,11 @@ else:
             "AppHandle": "cluster",
             "AsyncFunctionTaskTemplate": "api.task",
             "Backoff": "spec.retry",
-            "BaseCheckpoint": "cluster",
+            "BaseCheckpoint": "checkpoint",
             "Cache": "spec.cache",
             "CachePolicy": "spec.cache",
             "CacheRequest": "spec.cache",
-            "Checkpoint": "cluster",
+            "Checkpoint": "checkpoint",
             "ConditionWebhook": "cluster",
             "Cron": "spec.trigger",
             "Device": "spec.resources",
@@ -240,7 +240,7 @@ else:
             "init_from_config": "initialize",
             "init_in_cluster": "initialize",
             "init_passthrough": "initialize",
-            "latest_checkpoint": "cluster",
+            "latest_checkpoint": "checkpoint",
             "load_interactive_ctx": "cluster",
             "load_plugin_config": "cluster",
             "logger": "logs",

@@ -13,8 +13,6 @@ from localflyte.errors import ClusterOnlyError
 
 __all__ = (
     "AppHandle",
-    "BaseCheckpoint",
-    "Checkpoint",
     "ClusterFunction",
     "ClusterRecord",
     "ConditionWebhook",
@@ -22,7 +20,6 @@ __all__ = (
     "build",
     "build_images",
     "deploy",
-    "latest_checkpoint",
     "load_interactive_ctx",
     "load_plugin_config",
     "new_condition",
@@ -108,16 +105,6 @@ class AppHandle(ClusterRecord):
     instead = "Apps are served with the flyte SDK; localflyte runs tasks."
 
 
-class BaseCheckpoint(ClusterRecord):
-    """What keeps the progress of a task from one attempt to the next."""
-
-    instead = "Checkpoints are not in localflyte yet: an attempt starts from the beginning."
-
-
-class Checkpoint(BaseCheckpoint):
-    """The checkpoint of an action."""
-
-
 class ConditionWebhook(ClusterRecord):
     """Where a condition is announced."""
 
@@ -132,7 +119,6 @@ deploy = ClusterFunction(
     "flyte.deploy",
     "It registers environments with a cluster, with the flyte SDK. Here nothing needs to be registered: flyte.run(task, ...).",
 )
-latest_checkpoint = ClusterFunction("flyte.latest_checkpoint", BaseCheckpoint.instead)
 load_interactive_ctx = ClusterFunction("flyte.load_interactive_ctx", "It opens the context of an action on a cluster in a notebook.")
 load_plugin_config = ClusterFunction("flyte.load_plugin_config", "It reads the configuration of a plugin that a cluster runs.")
 new_condition = ClusterFunction("flyte.new_condition", "Waiting for a person's answer is not in localflyte yet. " + WITH_THE_SDK)

@@ -101,7 +101,12 @@ class TaskContext:
     @property
     def checkpoint(self) -> Any:
         """The checkpoint of this action, or ``None`` where the action has no place for one."""
-        return None if self.checkpoint_paths is None else self.data.get("flyte.checkpoint")
+        paths = self.checkpoint_paths
+        if paths is None or paths.checkpoint_path is None:
+            return None
+        from localflyte.checkpoint import Checkpoint
+
+        return self.data.setdefault("flyte.checkpoint", Checkpoint(paths.checkpoint_path, paths.prev_checkpoint_path))
 
     @property
     def attempt_number(self) -> int:
@@ -294,7 +299,16 @@ def context_of(request: Mapping[str, Any], *, report: Any = None, run_options: O
         run_start_time=datetime.now(UTC) if started is None else datetime.fromtimestamp(started, UTC),
         run_options=run_options,
         attempt=request.get("attempt"),
+        checkpoint_paths=_checkpoint_paths(request.get("checkpoint_path"), request.get("attempt") or 0),
     )
+
+
+def _checkpoint_paths(folder: str | None, attempt: int) -> CheckpointPaths | None:
+    """:return: the place of this attempt, and that of the last one before it which has saved something"""
+    if not folder:
+        return None
+    before = (f"{folder}/{number}" for number in range(attempt - 1, -1, -1))
+    return CheckpointPaths(next(filter(os.path.exists, before), None), f"{folder}/{attempt}")
 
 
 def _number(variable: str) -> int | None:
