@@ -77,7 +77,7 @@ def _found(path: Any) -> Any:
         if text.startswith(seen) and text[len(seen) : len(seen) + 1] in ("", "/"):
             below = text[len(seen) :].strip("/")
             folder, _, name = below.rpartition("/")
-            for place in (below, f"{folder}/{name.lower()}"):
+            for place in (below, os.path.join(folder, name.lower())):
                 there = os.path.join(real, place).rstrip("/")
                 if _exists(there):
                     return os.fsencode(there) if isinstance(path, bytes) else there
