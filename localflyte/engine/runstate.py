@@ -11,6 +11,7 @@ from typing import Any
 from msgpack import packb
 
 from localflyte.engine.admission import Slots
+from localflyte.engine.counts import Counts
 from localflyte.engine.pods import Pods
 from localflyte.observe.mask import SHORTEST
 from localflyte.observe.mask import Mask
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ("RunState", "Sink")
 
 Sink = Callable[[Event], None]
+
+MOST_PLANS = 1000  # that are remembered; a task that overrides something else in each of its calls sends one with each
 
 
 class RunState:
@@ -64,7 +67,7 @@ class RunState:
         #: hides the secrets of the run
         self.mask = Mask()
         self._sinks = list(sinks)
-        self._seq: dict[tuple[str, str, str, str], int] = {}
+        self._calls = Counts()
         self._plans: dict[bytes, Plan] = {}
         self._said: set[str] = set()
 
@@ -131,8 +134,7 @@ class RunState:
         if parent is None:
             return ROOT_ACTION
         task = invocation.plan.task.name
-        key = (parent, task, digest, invocation.group)
-        seq = self._seq[key] = self._seq.get(key, 0) + 1
+        seq = self._calls.count((parent, task, digest, invocation.group))
         return action_name(parent, task, digest, seq, invocation.group)
 
     def read_plan(self, row: Any) -> Plan:
@@ -143,6 +145,8 @@ class RunState:
         key = packb(row)
         plan = self._plans.get(key)
         if plan is None:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
             plan = self._plans[key] = plan_from_wire(row)
         return plan
 

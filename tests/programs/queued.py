@@ -159,11 +159,12 @@ async def whole_chain(depth: int) -> int:
 
 
 @env.task
-async def chain_of(resources: dict[str, str], depth: int) -> int:
+async def chain_of(memory: str, gpu: int, depth: int) -> int:
     """Be a chain of tasks that all ask for the same."""
     if not depth:
         return 0
-    return await chain_of.override(resources=flyte.Resources(**resources))(resources, depth - 1) + 1
+    same = flyte.Resources(memory=memory or None, gpu=gpu)
+    return await chain_of.override(resources=same)(memory, gpu, depth - 1) + 1
 
 
 @env.task
@@ -190,3 +191,29 @@ async def mapped(n: int) -> int:
     async for value in flyte.map.aio(echo, range(n)):
         total += int(value)
     return total
+
+
+@env.task
+async def one_by_one(n: int) -> int:
+    return sum([await echo(number) for number in range(n)])
+
+
+@env.task
+async def twice_with(resources: dict[str, str]) -> int:
+    """Call a task twice that asks for something."""
+    asking = nothing.override(resources=flyte.Resources(**resources))  # type: ignore[arg-type]
+    return await asking() + await asking()
+
+
+@env.task
+async def one_stays_and_the_others_are_alone(folder: str, n: int) -> bool:
+    staying = asyncio.ensure_future(stays(folder))
+    were_alone = await asyncio.gather(*[alone(folder) for _ in range(n)])
+    Path(folder, "go").touch()
+    return all(were_alone) and await staying
+
+
+@env.task
+async def starts_a_big_run() -> int:
+    run = await flyte.run.aio(nothing.override(resources=flyte.Resources(memory="800Mi")))
+    return int(run.outputs()[0])
