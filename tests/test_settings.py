@@ -14,6 +14,7 @@ import pytest
 from localflyte import settings as module
 from localflyte.errors import ConfigurationError
 from localflyte.settings import Settings
+from localflyte.settings import explain_settings
 from localflyte.settings import load_settings
 from localflyte.spec.queue import QueueTerms
 
@@ -165,3 +166,9 @@ def test_a_wrong_choice_is_refused(tmp_path: Path, variable: str, text: str, kin
 def test_pod_templates_are_kept_as_written(tmp_path: Path) -> None:
     table = "[tool.localflyte.pod_templates.big]\nspec = { terminationGracePeriodSeconds = 7 }\n"
     assert load(tmp_path, table).pod_templates == {"big": {"spec": {"terminationGracePeriodSeconds": 7}}}
+
+
+def test_where_a_setting_comes_from(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.localflyte]\nmax-depth = 7\nstrict = true\n")
+    origins = explain_settings({"LOCALFLYTE_STRICT": "false"}, tmp_path)
+    assert origins == {"max_depth": str(tmp_path / "pyproject.toml"), "strict": "LOCALFLYTE_STRICT"}

@@ -23,6 +23,7 @@ COMMANDS = {
     "runs": ("localflyte.cli.history:runs", "List the runs of this machine, newest first."),
     "show": ("localflyte.cli.history:show", "Show the tree of one run: states, durations, attempts, errors."),
     "logs": ("localflyte.cli.history:logs", "Print what the tasks of a run printed."),
+    "doctor": ("localflyte.cli.doctor:doctor", "Say what this machine holds tasks to, and prove it."),
 }
 #: commands of flyte that make sense on a cluster only
 ON_A_CLUSTER = (

@@ -14,7 +14,7 @@ from contextlib import suppress
 from localflyte.runs.lives import Life
 from localflyte.runs.lives import my_life
 
-__all__ = ("MARK", "enroll", "leave", "mark", "sweep")
+__all__ = ("MARK", "enroll", "killed", "leave", "mark", "sweep")
 
 MARK = "_LOCALFLYTE_ENGINE"
 FOLDER = "engines"
@@ -44,16 +44,21 @@ def leave(home: str) -> None:
         os.unlink(_entry(home, my_life()))
 
 
+def killed(home: str) -> list[Life]:
+    """:return: the engines that have not ended in order, and that nobody has cleaned up after"""
+    try:
+        names = os.listdir(os.path.join(home, FOLDER))
+    except OSError:
+        return []
+    return [life for name in names if (life := Life.parse(name)) is not None and life.is_over]
+
+
 def sweep(home: str) -> list[int]:
     """End what engines have left running that were killed, and remove their entries and what they were writing.
 
     :return: the numbers of the processes that were ended
     """
-    try:
-        names = os.listdir(os.path.join(home, FOLDER))
-    except OSError:
-        return []
-    over = [life for name in names if (life := Life.parse(name)) is not None and life.is_over]
+    over = killed(home)
     if not over:
         return []
     ended = _end_marked({f"{MARK}={life}".encode() for life in over})

@@ -26,7 +26,7 @@ from localflyte.spec.plan import SecretTerms
 from localflyte.spec.run import RunRequest
 from localflyte.spec.run import Surroundings
 
-__all__ = ("Given", "Secrets", "find_secret", "give_secrets")
+__all__ = ("Given", "Secrets", "find_secret", "give_secrets", "read_secrets_file", "usual_secrets_file")
 
 SERVICE = "localflyte"  # under which a keyring keeps secrets that have no group
 DOTENV = ".env"
@@ -109,7 +109,7 @@ def find_secret(terms: SecretTerms, around: Surroundings, secrets_file: Path | N
     :raises SecretNotFoundError: if no place has it
     :raises ConfigurationError: if others could read the secrets file
     """
-    path = secrets_file or _usual_file()
+    path = secrets_file or usual_secrets_file()
     looked: list[str] = []
     for value, place in _look(terms, around, path):
         if value:
@@ -129,7 +129,7 @@ def _look(terms: SecretTerms, around: Surroundings, path: Path) -> Iterator[tupl
     except OSError as error:
         yield None, f"{dotenv} ({error.strerror or error})"
     try:
-        yield _in_file(_read_file(path), terms, path), f"{path} ({_entry(terms)})"
+        yield _in_file(read_secrets_file(path), terms, path), f"{path} ({_entry(terms)})"
     except OSError as error:
         yield None, f"{path} ({error.strerror or error})"
     yield _in_keyring(terms)
@@ -151,14 +151,18 @@ def _first(values: Mapping[str, str], names: list[str]) -> str | None:
     return next((value for value in found if value), "" if found else None)
 
 
-def _usual_file() -> Path:
+def usual_secrets_file() -> Path:
+    """:return: the file that is read where the settings name none"""
     from platformdirs import user_config_path
 
     return user_config_path("localflyte", appauthor=False) / "secrets.toml"
 
 
-def _read_file(path: Path) -> dict[str, Any]:
-    """:raises ConfigurationError: if anybody else could read it, or it is not TOML"""
+def read_secrets_file(path: Path) -> dict[str, Any]:
+    """Read a file of secrets.
+
+    :raises ConfigurationError: if anybody else could read it, or it is not TOML
+    """
     import tomllib
 
     with path.open("rb") as file:
