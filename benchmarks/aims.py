@@ -73,6 +73,11 @@ def _import(results: Results) -> Verdict:
     return Verdict(f"{(ours - bare) * 1e3:.1f} ms", ours - bare <= 0.025)
 
 
+def _sampler(results: Results) -> Verdict:
+    share = _median(results, "sampler", "sampler")
+    return Verdict("not measured", None) if share is None else Verdict(f"{share:.1%}", share <= 0.02)
+
+
 AIMS = (
     Aim("a fresh process a call, sequential, beside flyte's in-process call (async)", "<= 1.0 x", _ratio("sequential-async", "flyte", 1.0)),
     Aim("the same, sync", "<= 1.0 x", _ratio("sequential-sync", "flyte", 1.0)),
@@ -88,6 +93,7 @@ AIMS = (
     Aim("1 MB in and out beside flyte's", "<= 0.5 x", _ratio("payload", "flyte", 0.5)),
     Aim("to a warm replica and back beside a socket echo (sync)", "<= 2.0 x", _ratio("warm-sync", "echo", 2.0, of="seat")),
     Aim("a whole call of a warm replica beside a socket echo (sync)", "<= 2.0 x", _ratio("warm-sync", "echo", 2.0)),
+    Aim("share of one core that the sampler takes, 50 live tasks", "<= 2%", _sampler),
     Aim("8 x 0.5 s of CPU", ">= 95%", _busy),
     Aim("cold `localflyte run` beside `flyte run --local`", "<= 0.40 x", _ratio("cold", "flyte", 0.4)),
     Aim("`import localflyte` above bare Python", "<= 25 ms", _import),

@@ -73,6 +73,16 @@ ROWS = (
         name="warm-async", title="no-op call of a warm replica, async task", program="warm_async", calls=300, quick_calls=100, subjects=WARM
     ),
     Row(name="warm-sync", title="no-op call of a warm replica, sync task", program="warm_sync", calls=300, quick_calls=100, subjects=WARM),
+    Row(
+        name="sampler",
+        title="sampler with 50 live tasks, CPU a second",
+        program="sampler",
+        calls=10,
+        rounds=3,
+        quick_calls=3,
+        subjects=("sampler",),
+        drawn=False,
+    ),
     Row(name="chain", title="chain 40 deep, a link", program="chain", calls=10, quick_calls=3, subjects=ENGINES),
     Row(name="cpu", title="8 x 0.5 s of CPU, wall time", program="cpu", calls=8, rounds=3, quick_calls=8, drawn=False),
     Row(
