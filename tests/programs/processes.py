@@ -47,6 +47,13 @@ def forks() -> list[str]:
 
 
 @env.task
+async def logs_in_threads() -> str:
+    """Log, and make a logger, in another thread than the task's first."""
+    await asyncio.to_thread(logging.getLogger("processes.thread").warning, "from a thread")
+    return logging.getLogger("processes.thread").name
+
+
+@env.task
 def pools(how: str) -> int:
     with multiprocessing.get_context(how).Pool(2) as pool:
         return sum(pool.map(abs, [1, -2, 3]))

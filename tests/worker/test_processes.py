@@ -38,6 +38,10 @@ def test_a_copy_that_a_task_forks_has_threads_and_logging() -> None:
     assert run(processes.forks) == ["threads work", "alone: True"]
 
 
+def test_every_thread_of_a_task_can_log() -> None:
+    assert run(processes.logs_in_threads) == "processes.thread"
+
+
 @pytest.mark.parametrize("how", ["fork", "spawn", "forkserver"])
 def test_multiprocessing_works_inside_a_task(how: str) -> None:
     assert run(processes.pools, how=how) == 6
