@@ -29,6 +29,7 @@ AROUND_EVERY = 4  # looks between two searches for new processes of a tree
 DISK_EVERY = 10  # looks between two measurements of a folder
 CALM_LOOKS = 8  # without a change, after which a tree is looked at half as often
 CALM_BYTES = 1 << 20
+WALL_SLACK = 16 << 20  # for what the kernel counts with a group and the sampler does not: page tables, buffers of pipes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class Guard:
     """One attempt under watch.
 
     :param kill: ends the whole tree, at once
-    :param wall: given the pids and what memory is left to the limit, puts a harder wall around them, where there is one
+    :param wall: given the pids and what memory they may take from then on, puts a harder wall around them, where there is one
     """
 
     def __init__(
@@ -134,8 +135,10 @@ class Guard:
         meter.look_around()
         memory, cpu = self.limits.memory, self.limits.cpu
         if memory is not None or cpu is not None:
-            left = None if memory is None else max(memory - meter.held(), 0)
-            self._wall = self._make_wall([process.pid for process in meter.each()], left)
+            # What the tree holds by now stays with the group it came from, and may be given back there. So the wall stands
+            # where no task that keeps its limit can reach it, copies of the bare interpreter's own pages included.
+            room = None if memory is None else memory + self._bare + WALL_SLACK
+            self._wall = self._make_wall([process.pid for process in meter.each()], room)
         if cpu is not None and not (self._wall is not None and self._wall.holds_cpu):
             self._throttle = Throttle(cpu, lambda: self._signal(signal.SIGSTOP), lambda: self._signal(signal.SIGCONT))
         return meter

@@ -34,6 +34,10 @@ def test_what_fits_runs(wall: str) -> None:
     assert flyte.run(limits.within, 64).outputs() == (64 * MIB,)
 
 
+def test_what_is_given_back_may_be_taken_again(wall: str) -> None:
+    assert flyte.run(limits.gives_back_and_takes_again, 100).outputs() == (100,)
+
+
 def test_ordinary_code_fits_into_the_most_common_request() -> None:
     env = limits.within.override(resources=flyte.Resources(memory="250Mi"))
     assert flyte.run(env, 200).outputs() == (200 * MIB,)

@@ -41,6 +41,16 @@ def within(mib: int) -> int:
 
 
 @env.task
+def gives_back_and_takes_again(mib: int) -> int:
+    """Hold less than the limit at any time, and more than the limit one after the other."""
+    for _ in range(6):
+        block = hold(mib)
+        time.sleep(0.1)
+        del block
+    return mib
+
+
+@env.task
 def over(mib: int) -> int:
     blocks = []
     for _ in range(0, mib, 16):
