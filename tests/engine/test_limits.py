@@ -137,12 +137,6 @@ def test_a_fraction_of_a_core_is_all_it_gets(wall: str) -> None:
     assert seconds < 0.8
 
 
-def test_a_request_for_the_books_only_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOCALFLYTE_CPU_REQUESTS", "account")
-    (seconds,) = flyte.run(limits.burns.override(resources=flyte.Resources(cpu="100m")), 2.0).outputs()
-    assert seconds > 0.8
-
-
 def flyte_home() -> str:
     """:return: the home of this test's runs"""
     return os.environ["LOCALFLYTE_HOME"]
