@@ -140,6 +140,7 @@ def _execute(
     template: TaskTemplate[Any, Any, Any], inputs: Mapping[str, Any], options: Mapping[str, Any], passed: Mapping[str, Any]
 ) -> int:
     from localflyte.engine.interrupts import Interrupted
+    from localflyte.engine.interrupts import raising
     from localflyte.observe.console import create_console
     from localflyte.running import with_runcontext
 
@@ -151,7 +152,8 @@ def _execute(
     try:
         try:
             runner = with_runcontext(mode="local", sinks=[witness, console], **passed)
-            finished = runner.run(template, **inputs)
+            with raising():
+                finished = runner.run(template, **inputs)
         finally:
             console.close()
         outputs = finished.outputs()

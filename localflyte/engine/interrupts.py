@@ -1,8 +1,8 @@
 """Interrupts: what Ctrl-C, SIGTERM and SIGHUP do to the runs that this process waits for.
 
 Ctrl-C once: nothing new begins, what runs is asked to end, and the wait goes on until it has. Twice: it is killed. Three times:
-this process leaves at once, and its fork servers, who see it go, end everything. SIGTERM and SIGHUP begin at the second step.
-A signal that the program handles itself, or ignores, is left to it.
+this process leaves at once, and its fork servers, who see it go, end everything. SIGTERM and SIGHUP begin at the second step, and
+then end the process as they always do. A signal that the program handles itself, or ignores, is left to it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from localflyte.engine.thread import Submission
     from localflyte.spec.run import RunResult
 
-__all__ = ("Interrupted", "finish", "watching")
+__all__ = ("Interrupted", "finish", "raising", "watching")
 
 AT_ONCE = 0.01  # seconds that a sink may take for its last events before it is worth another look
 _ASK, _KILL, _LEAVE = 1, 2, 3
@@ -38,7 +38,7 @@ _STEPS = {"SIGINT": _ASK, "SIGTERM": _KILL, "SIGHUP": _KILL}
 
 
 class Interrupted(SystemExit):
-    """Raised in the caller of flyte.run when SIGTERM or SIGHUP ended its run; uncaught, the program ends with 128 + the signal."""
+    """Raised in place of the signal's own effect, for a caller who has last words to say: see `raising`."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -52,6 +52,7 @@ class _Ladder:
         self.step = 0
         self.number = 0  # the first signal, which says how the program ends
         self.submissions: list[Submission] = []
+        self.raises = False
         self._users = 0
         self._before: dict[int, Any] = {}
 
@@ -86,6 +87,9 @@ class _Ladder:
         """Raise what the signal means to a program."""
         if self.number == signal.SIGINT:
             raise KeyboardInterrupt
+        if not self.raises:  # an exception could be caught, by a test runner for example, and whoever sent the signal counts on it
+            signal.signal(self.number, signal.SIG_DFL)
+            os.kill(os.getpid(), self.number)
         raise Interrupted(self.number)
 
     def _on_signal(self, number: int, _frame: Any) -> None:
@@ -127,13 +131,23 @@ def watching() -> Iterator[None]:
         _ladder.leave()
 
 
+@contextmanager
+def raising() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP raise `Interrupted` here, once they have ended what runs."""
+    _ladder.raises = True
+    try:
+        yield
+    finally:
+        _ladder.raises = False
+
+
 async def finish(submission: Submission) -> RunResult:
     """Wait until a run has ended and all of its processes with it, however often the wait is cancelled.
 
     Cancelling asks the run to end, cancelling again kills it.
 
     :raises KeyboardInterrupt: if Ctrl-C ended it
-    :raises Interrupted: if another signal did
+    :raises Interrupted: if another signal did, where `raising` asked for it
     """
     _ladder.submissions.append(submission)
     _ladder.apply(submission)

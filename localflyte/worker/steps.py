@@ -26,7 +26,9 @@ def open_task(request: dict[str, Any]) -> Any:
     """
     for name, value in request["env"].items():
         os.environ[name] = value
-    return find_task(TaskRef(**request["task"]))
+    task = find_task(TaskRef(**request["task"]))
+    request["loaded"] = True
+    return task
 
 
 def decode(task: Any, request: dict[str, Any]) -> dict[str, Any]:
@@ -50,13 +52,9 @@ def encode(task: Any, result: Any, request: dict[str, Any]) -> tuple[bool, Any]:
 
 
 def failed(request: dict[str, Any], error: BaseException) -> ErrorInfo:
-    """:return: what ended the task, as it is told to the engine"""
-    if not isinstance(error, SystemExit):
-        return to_info(error, user_traceback(error))
-    code = 0 if error.code is None else error.code
-    task = request["task"]["name"]
-    message = f"task {task} called sys.exit({code!r}). A task succeeds by returning; raise an exception to fail it."
-    return ErrorInfo("user", "SystemExit", message, "user", user_traceback(error))
+    """:return: what ended the task, as it is told to the engine; code that cannot be loaded is not tried again, it will be the same"""
+    info = _info(request, error)
+    return info if request.get("loaded") else info._replace(recoverable=False)
 
 
 def leave() -> None:
@@ -77,3 +75,12 @@ def flush_streams() -> None:
             stream.flush()
         except (OSError, ValueError, AttributeError):  # closed, or replaced by something of the task's own
             continue
+
+
+def _info(request: dict[str, Any], error: BaseException) -> ErrorInfo:
+    if not isinstance(error, SystemExit):
+        return to_info(error, user_traceback(error))
+    code = 0 if error.code is None else error.code
+    task = request["task"]["name"]
+    message = f"task {task} called sys.exit({code!r}). A task succeeds by returning; raise an exception to fail it."
+    return ErrorInfo("user", "SystemExit", message, "user", user_traceback(error))

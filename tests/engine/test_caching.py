@@ -131,7 +131,8 @@ def test_a_result_whose_input_changed_meanwhile_is_given_and_not_stored(tmp_path
 
 
 @pytest.mark.parametrize("how", ["raise", "exit", "_exit", "kill", "wrong"])
-def test_no_failure_is_ever_stored(how: str, marks: str) -> None:
+def test_no_failure_is_ever_stored(how: str, marks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALFLYTE_SYSTEM_RETRIES", "0")  # one that was killed is started again
     for count in (1, 2):
         with pytest.raises(errors.BaseRuntimeError):
             run(cached.fails, how=how, marks=marks)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import locale
 import os
+import random
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +18,12 @@ import localflyte as flyte
 
 env = flyte.TaskEnvironment(name="misbehaving")
 MODULE_STATE: list[int] = []
+
+
+class Unpicklable(Exception):
+    def __init__(self) -> None:
+        super().__init__("holds a lock")
+        self.lock = threading.Lock()
 
 
 class Unspeakable(Exception):
@@ -31,6 +41,17 @@ def raises(kind: str) -> int:
     match kind:
         case "unspeakable":
             raise Unspeakable
+        case "unpicklable":
+            raise Unpicklable
+        case "cancelled":
+            raise asyncio.CancelledError
+        case "generator":
+            raise GeneratorExit
+        case "chained":
+            try:
+                raise ValueError("first")
+            except ValueError as error:
+                raise KeyError("second") from error
         case "huge":
             raise ValueError("x" * 10_000_000)
         case "group":
@@ -92,22 +113,72 @@ def changes_everything() -> int:
     os.chdir("/")
     os.environ["LEFT_BEHIND"] = "1"
     os.umask(0)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    locale.setlocale(locale.LC_ALL, "C.UTF-8")
+    random.seed(1)
+    sys.setrecursionlimit(200)
+    sys.path.append("/left/behind")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    socket.setdefaulttimeout(1.0)
     MODULE_STATE.append(1)
     return len(MODULE_STATE)
 
 
+def surroundings() -> dict[str, str]:
+    mask = os.umask(0o22)
+    os.umask(mask)
+    signals = [str(signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)]
+    return {
+        "cwd": os.getcwd(),
+        "env": os.environ.get("LEFT_BEHIND", ""),
+        "umask": oct(mask),
+        "signals": " ".join(signals),
+        "blocked": str(signal.pthread_sigmask(signal.SIG_BLOCK, set())),
+        "locale": str(locale.setlocale(locale.LC_ALL)),
+        "recursion": str(sys.getrecursionlimit()),
+        "path": ":".join(sys.path),
+        "core": str(resource.getrlimit(resource.RLIMIT_CORE)),
+        "timeout": str(socket.getdefaulttimeout()),
+        "state": str(len(MODULE_STATE)),
+    }
+
+
 @env.task
 def sees() -> dict[str, str]:
-    mask = os.umask(0o22)
-    handler = str(signal.getsignal(signal.SIGTERM))
-    left = os.environ.get("LEFT_BEHIND", "")
-    return {"cwd": os.getcwd(), "env": left, "umask": oct(mask), "sigterm": handler, "state": str(len(MODULE_STATE))}
+    return surroundings()
 
 
 @env.task
 def leaves_grandchild() -> int:
     return subprocess.Popen(["sleep", "1000"]).pid
+
+
+@env.task
+def leaves(path: str) -> int:
+    pid = subprocess.Popen(["sleep", "1000"]).pid
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(str(pid))
+    return pid
+
+
+@env.task
+def looks(path: str) -> bool:
+    """:return: whether a process is still alive"""
+    with open(path, encoding="utf-8") as file:
+        pid = int(file.read())
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
+
+
+@env.task
+async def leaves_and_looks(path: str) -> bool:
+    await leaves.aio(path)
+    return await looks.aio(path)
 
 
 @env.task
