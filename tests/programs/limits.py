@@ -117,7 +117,7 @@ async def beside_one_that_is_over() -> list[str]:
     return [type(each).__name__ if isinstance(each, BaseException) else str(each) for each in results]
 
 
-@free.task(timeout=timedelta(milliseconds=300))
+@free.task(timeout=1)
 def ignores_every_signal(note: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -127,12 +127,12 @@ def ignores_every_signal(note: str) -> int:
     return 0
 
 
-@free.task(timeout=timedelta(milliseconds=300))
+@free.task(timeout=1)
 def holds_the_gil() -> int:
     return sum(1 for _ in iter(int, 1))
 
 
-@free.task(timeout=timedelta(milliseconds=300), retries=2)
+@free.task(timeout=1, retries=2)
 def times_out_each_time(notes: str) -> int:
     with open(notes, "a") as file:
         file.write(f"{flyte.ctx().attempt_number} {os.environ['FLYTE_ATTEMPT_NUMBER']}\n")
@@ -140,20 +140,20 @@ def times_out_each_time(notes: str) -> int:
     return 0
 
 
-@free.task(timeout=flyte.Timeout(max_runtime=timedelta(milliseconds=300)), retries=1)
+@free.task(timeout=flyte.Timeout(max_runtime=1), retries=1)
 def in_time_at_last() -> int:
     if not flyte.ctx().attempt_number:
         wait_to_be_ended()
     return flyte.ctx().attempt_number
 
 
-@free.task(timeout=flyte.Timeout(deadline=timedelta(milliseconds=600)), retries=100)
+@free.task(timeout=flyte.Timeout(deadline=timedelta(seconds=1.5)), retries=100)
 def fails_until_the_deadline() -> int:
     time.sleep(0.05)
     raise ValueError("again")
 
 
-@free.task(timeout=flyte.Timeout(deadline=timedelta(milliseconds=400)))
+@free.task(timeout=flyte.Timeout(deadline=2))
 async def calls_until_the_deadline(note: str) -> int:
     return await sleeper.aio(note)
 
