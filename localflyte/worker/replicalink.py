@@ -14,6 +14,7 @@ from typing import Any
 from localflyte.api.context import TaskContext
 from localflyte.api.context import context_of
 from localflyte.spec.options import Options
+from localflyte.spec.outcome import ErrorInfo
 from localflyte.wire.frames import pack_frame
 from localflyte.worker.link import Caller
 from localflyte.worker.link import EngineGoneError
@@ -31,7 +32,7 @@ IDLE = 0  # among the numbers of calls, which begin at 1: the main thread, which
 #: the request that the running code belongs to; it follows asyncio tasks and ``asyncio.to_thread``
 serving: ContextVar[Request | None] = ContextVar("localflyte_request", default=None)
 
-_ENDED = ["user", "TaskEndedError", "The task that called has ended, so nothing waits for this call.", "", "", False]
+_ENDED = list(ErrorInfo("user", "TaskEndedError", "The task that called has ended, so nothing waits for this call."))
 
 
 class Request(Caller):
