@@ -395,23 +395,10 @@ class TaskNotFoundError(RuntimeUserError):
         super().__init__("TaskNotFoundError", f"There is no task {name} in {where}. {way_out}", "user")
 
 
-class SecretNotFoundError(RuntimeUserError):
-    """Raised when a task declares a secret that is in none of the places where secrets are looked for; the task is not started.
-
-    :param task: who asked for it
-    :param key: its key
-    :param group: its group, empty if it has none
-    :param looked: the places, in order
-    :param way_out: how to provide it, as sentences
-    """
+class SecretNotFoundError(_MessageError, code="SecretNotFoundError"):
+    """Raised when a task declares a secret that is in none of the places where secrets are looked for; the task is not started."""
 
     recoverable = False
-
-    def __init__(self, task: str, key: str, group: str, looked: Iterable[str], way_out: str) -> None:
-        what = f"the secret {key!r}" + (f" of the group {group!r}" if group else "")
-        places = "".join(f"\n  - {place}" for place in looked)
-        message = f"Task {task} needs {what}, which is not set. {way_out} It was looked for in:{places}"
-        super().__init__("SecretNotFoundError", message, "user")
 
 
 def silence_polling_error(loop: Any, context: Mapping[str, Any]) -> None:
