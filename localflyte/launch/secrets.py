@@ -212,7 +212,7 @@ def _in_keyring(terms: SecretTerms) -> tuple[str | None, str]:
 
 
 def _way_out(terms: SecretTerms, path: Path) -> str:
-    name = terms.env_var or _names(terms)[0]
+    name = terms.env_var or _as_name(terms.key)
     table = f'[{_toml(terms.group)}] {_toml(terms.key)} = "..."' if terms.group else f'{_toml(terms.key)} = "..."'
     return f"Set {name} in the environment or in {DOTENV}, or write {table} into {path} (chmod 600)."
 

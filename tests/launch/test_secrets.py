@@ -175,7 +175,7 @@ class TestMissing:
             places.find("my-key", "a.group", mount=MOUNT)
         first, *looked = str(caught.value).splitlines()
         assert first == (
-            "Task env.task needs the secret 'my-key' of the group 'a.group', which is not set. Set A_GROUP_MY_KEY in the environment or "
+            "Task env.task needs the secret 'my-key' of the group 'a.group', which is not set. Set MY_KEY in the environment or "
             f'in .env, or write ["a.group"] my-key = "..." into {places.file} (chmod 600). It was looked for in:'
         )
         assert looked == [
