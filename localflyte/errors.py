@@ -35,57 +35,17 @@ from typing import Literal
 from typing import NoReturn
 
 __all__ = (
-    "ActionAbortedError",
-    "ActionNotFoundError",
-    "BaseRuntimeError",
-    "ClusterOnlyError",
-    "CodeBundleError",
-    "ConditionAlreadyExistsError",
-    "ConditionFailedError",
-    "ConditionNotFoundError",
-    "ConditionTimedoutError",
-    "ConfigurationError",
-    "CustomError",
-    "DeadlineExceededError",
-    "DeploymentError",
-    "ErrorKind",
-    "ImageBuildError",
-    "ImagePullBackOffError",
-    "InitializationError",
-    "InlineIOMaxBytesBreached",
-    "InvalidImageNameError",
-    "InvalidPackageError",
-    "LogsNotYetAvailableError",
-    "MaxQueuedTimeExceededError",
-    "MaxRuntimeExceededError",
-    "ModuleLoadError",
-    "NonRecoverableError",
-    "NotInTaskContextError",
-    "OOMError",
-    "OnlyAsyncIOSupportedError",
-    "ParameterMaterializationError",
-    "PrimaryContainerNotFoundError",
-    "ProtocolError",
-    "RemoteTaskNotFoundError",
-    "RemoteTaskUsageError",
-    "ResourceExhaustedError",
-    "RestrictedTypeError",
-    "RetriesExhaustedError",
-    "RunNotFoundError",
-    "RuntimeDataValidationError",
-    "RuntimeSystemError",
-    "RuntimeUnknownError",
-    "RuntimeUserError",
-    "SecretNotFoundError",
-    "SlowDownError",
-    "SyncTaskCallInAsyncContextError",
-    "TaskInterruptedError",
-    "TaskNotFoundError",
-    "TaskTimeoutError",
-    "TraceDoesNotAllowNestedTasksError",
-    "UnionRpcError",
-    "silence_polling_error",
-)
+    "ActionAbortedError", "ActionNotFoundError", "BaseRuntimeError", "ClusterOnlyError", "CodeBundleError", "ConditionAlreadyExistsError",
+    "ConditionFailedError", "ConditionNotFoundError", "ConditionTimedoutError", "ConfigurationError", "CustomError",
+    "DeadlineExceededError", "DeploymentError", "ErrorKind", "ImageBuildError", "ImagePullBackOffError", "InitializationError",
+    "InlineIOMaxBytesBreached", "InvalidImageNameError", "InvalidPackageError", "LogsNotYetAvailableError", "MaxQueuedTimeExceededError",
+    "MaxRuntimeExceededError", "ModuleLoadError", "NonRecoverableError", "NotInTaskContextError", "OOMError", "OnlyAsyncIOSupportedError",
+    "ParameterMaterializationError", "PrimaryContainerNotFoundError", "ProtocolError", "RemoteTaskNotFoundError", "RemoteTaskUsageError",
+    "ResourceExhaustedError", "RestrictedTypeError", "RetriesExhaustedError", "RunNotFoundError", "RuntimeDataValidationError",
+    "RuntimeSystemError", "RuntimeUnknownError", "RuntimeUserError", "SecretNotFoundError", "SlowDownError",
+    "SyncTaskCallInAsyncContextError", "TaskInterruptedError", "TaskNotFoundError", "TaskTimeoutError", "TraceDoesNotAllowNestedTasksError",
+    "UnionRpcError", "silence_polling_error",
+)  # fmt: skip
 
 ErrorKind = Literal["system", "unknown", "user"]
 
@@ -361,6 +321,12 @@ class ConfigurationError(_MessageError, code="ConfigurationError"):
     """Raised when a setting of localflyte itself cannot be used."""
 
 
+class SecretNotFoundError(_MessageError, code="SecretNotFoundError"):
+    """Raised when a task declares a secret that is in none of the places where secrets are looked for; it is not started."""
+
+    recoverable = False
+
+
 class RunNotFoundError(_MessageError, code="RunNotFoundError"):
     """Raised when no run, or more than one, has the name that was given."""
 
@@ -393,12 +359,6 @@ class TaskNotFoundError(RuntimeUserError):
         there = f"It has {', '.join(names)}." if names else "It has no task at all: decorate a function with @env.task."
         way_out = f"Did you mean {near[0]}?" if near else there
         super().__init__("TaskNotFoundError", f"There is no task {name} in {where}. {way_out}", "user")
-
-
-class SecretNotFoundError(_MessageError, code="SecretNotFoundError"):
-    """Raised when a task declares a secret that is in none of the places where secrets are looked for; the task is not started."""
-
-    recoverable = False
 
 
 def silence_polling_error(loop: Any, context: Mapping[str, Any]) -> None:

@@ -86,7 +86,13 @@ def program(tmp_path: Path, home: Path) -> Iterator[Program]:
     (tmp_path / "program.py").write_text(PROGRAM)
     pids = tmp_path / "pids"
     pids.mkdir()
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PIDS": str(pids), "LOCALFLYTE_GRACE_SECONDS": str(GRACE)}
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PIDS": str(pids),
+        "LOCALFLYTE_PASS_ENV": "PIDS",
+        "LOCALFLYTE_GRACE_SECONDS": str(GRACE),
+    }
     process = subprocess.Popen(
         [sys.executable, "program.py"],
         cwd=tmp_path,
