@@ -28,7 +28,10 @@ from localflyte.runs.record import AttemptRecord
 from localflyte.runs.record import RunRecord
 from localflyte.spec.event import Event
 
-__all__ = ("PageSink", "render_index", "write_index")
+__all__ = ("PageSink", "render_index", "write_index", "write_page")
+
+MOST_ACTIONS = 20_000  # of a run whose page is written here; that of a larger one takes memory, which another process gives back whole
+MOST_SECONDS = 600.0  # that the other process may take
 
 MOST_CHILDREN = 500  # of one caller, each with a row; of more, only the bad ones have one
 MOST_BAD = 50  # rows of bad calls beside the row that stands for the others
@@ -63,9 +66,12 @@ class PageSink:
         self._run_dir = run_dir
         self._notice = notice
         self._is_over = False
+        self._actions = 0
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "run.finished":
+        if event.kind == "action.queued":
+            self._actions += 1
+        elif event.kind == "run.finished":
             self._is_over = True
 
     def close(self) -> None:
@@ -74,10 +80,50 @@ class PageSink:
             return
         self._is_over = False
         try:
-            write_index(read_run(self._run_dir), self._run_dir)
+            if self._actions <= MOST_ACTIONS or not _write_elsewhere(self._run_dir):
+                write_page(self._run_dir)
         except OSError as error:
             if self._notice is not None:
                 self._notice(f"The page of the run cannot be written to {self._run_dir} ({error.strerror or error}).")
+
+
+def write_page(run_dir: str) -> None:
+    """Write the page of a run from its journal.
+
+    :raises OSError: if that cannot be read, or the page not be written
+    """
+    write_index(read_run(run_dir), run_dir)
+
+
+_ELSEWHERE = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()  # whoever wants the page is gone
+sys.path.insert(0, sys.argv[1])
+from localflyte.observe.page import write_page
+write_page(sys.argv[2])
+os._exit(0)
+"""
+
+
+def _write_elsewhere(run_dir: str) -> bool:
+    """:return: whether another process has written the page"""
+    import subprocess
+    import sys
+
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    command = [sys.executable, "-P", "-c", _ELSEWHERE, os.path.dirname(package), run_dir]
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+    except OSError:
+        return False
+    with process:
+        try:
+            return process.wait(MOST_SECONDS) == 0
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return False
 
 
 def write_index(record: RunRecord, run_dir: str) -> str:

@@ -138,6 +138,35 @@ def test_a_small_run_has_a_row_for_each_call(tmp_path: Path) -> None:
     assert shown.attributes("href") == ["./logs/c0.1.out"]
 
 
+def write_with_sinks(folder: Path) -> str:
+    folder.mkdir()
+    journal, page = Journal(str(folder)), PageSink(str(folder))
+    for event in [*fan_out(50, bad=1), Stream().finish()]:
+        journal(event)
+        page(event)
+    journal.close()
+    page.close()
+    return (folder / "index.html").read_text("utf-8")
+
+
+def test_the_page_of_a_large_run_is_written_by_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a run of a hundred thousand calls takes a hundred megabytes, which the engine would not give back."""
+    expected = write_with_sinks(tmp_path / "small")
+    monkeypatch.setattr("localflyte.observe.page.MOST_ACTIONS", 10)
+    monkeypatch.setattr("localflyte.observe.page.write_page", lambda _: pytest.fail("written here"))
+    assert without_names(write_with_sinks(tmp_path / "large")) == without_names(expected)
+
+
+def without_names(page: str) -> str:
+    return re.sub(r"small|large", "", page)
+
+
+def test_a_page_that_no_other_process_can_write_is_written_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localflyte.observe.page.MOST_ACTIONS", 10)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "no-python"))
+    assert "</html>" in write_with_sinks(tmp_path / "run")
+
+
 def test_a_run_without_an_end_has_no_page(tmp_path: Path) -> None:
     sink = PageSink(str(tmp_path))
     sink(Stream().begin())
