@@ -15,7 +15,6 @@ from typing import Any
 
 from localflyte.observe.disguises import disguises
 from localflyte.runs.folder import REPORTS
-from localflyte.runs.folder import write_private_file
 from localflyte.spec.event import Event
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.packed import Packed
@@ -106,13 +105,17 @@ class Mask:
     def _file(self, path: str) -> None:
         try:
             # The folder belongs to the task as well: what it puts there instead of a file is left alone.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
             return
-        with open(descriptor, "rb") as file, suppress(OSError):
-            data = file.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        with open(descriptor, "r+b", buffering=0) as file, suppress(OSError):
+            data = file.readall() if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
             if self._is_in(data):
-                write_private_file(path, self.data(data))
+                # In its place, since the task may have put a newer one there meanwhile, which must not be lost.
+                hidden = self.data(data)
+                file.seek(0)
+                file.write(hidden)
+                file.truncate(len(hidden))
 
     def _rest(self, event: Event, begin: tuple[Any, ...]) -> Iterator[Event]:
         for stream in [stream for stream in self._streams if stream[: len(begin)] == begin]:

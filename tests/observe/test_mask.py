@@ -211,6 +211,21 @@ class TestReports:
         list(masking("sword&fish").events(Event(kind, "run", "a0", 0.0, {}), str(tmp_path)))
         assert path.read_text() == "<b>***</b>"
 
+    def test_a_newer_report_that_comes_meanwhile_is_not_lost(self, tmp_path: Path) -> None:
+        path = self.report(tmp_path, "a0.html", "old swordfish")
+
+        class Slow(Mask):
+            def data(self, data: bytes) -> bytes:
+                newer = tmp_path / "newer"
+                newer.write_text("new")
+                newer.rename(path)
+                return super().data(data)
+
+        mask = Slow()
+        mask.add("swordfish")
+        mask.reports(str(tmp_path), "a0")
+        assert path.read_text() == "new"
+
     def test_the_report_of_another_is_left_alone(self, tmp_path: Path) -> None:
         path = self.report(tmp_path, "a01.html", "swordfish")
         masking("swordfish").reports(str(tmp_path), "a0")
