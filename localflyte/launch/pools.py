@@ -227,30 +227,37 @@ class Pool:
         if extra > 0:
             for replica in [replica for replica in self.replicas if not replica.seats][:extra]:
                 self._end(replica)
-        if self._timer is None and not self._closed and any(not replica.seats for replica in self.replicas):
-            self._timer = self._clock.call_at(self._clock.time() + min(self.terms.idle_ttl, self.terms.scaledown_ttl), self._look)
+        if self._timer is None and not self._closed:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        due = [replica.idle_since + self.terms.scaledown_ttl for replica in self._above_the_least()]
+        if self._is_unused() and self.replicas:
+            due.append(self._idle_since + self.terms.idle_ttl)
+        if due:
+            self._timer = self._clock.call_at(min(due), self._look)
 
     def _look(self) -> None:
         """End what has idled for long enough."""
         self._timer = None
-        now, terms = self._clock.time(), self.terms
-        idle = [replica for replica in self.replicas if not replica.seats]
-        due: list[float] = []
-        if len(idle) == len(self.replicas) and not self._waiting and not self._starts:
-            if now >= self._idle_since + terms.idle_ttl:
-                self._let_go()
-                self._on_empty(self)
-                return
-            due.append(self._idle_since + terms.idle_ttl)
-        for replica in idle:
-            if len(self.replicas) <= terms.min_replicas:
-                break
-            if now >= replica.idle_since + terms.scaledown_ttl:
+        now = self._clock.time()
+        if self._is_unused() and now >= self._idle_since + self.terms.idle_ttl:
+            self._let_go()
+        for replica in self._above_the_least():
+            if now >= replica.idle_since + self.terms.scaledown_ttl:
                 self._end(replica)
-            else:
-                due.append(replica.idle_since + terms.scaledown_ttl)
-        if due:
-            self._timer = self._clock.call_at(min(due), self._look)
+        if self._is_unused() and not self.replicas:
+            self._on_empty(self)
+        else:
+            self._look_later()
+
+    def _above_the_least(self) -> list[Replica]:
+        """:return: what is idle and not needed to have the least there are to be, what idles for longest first"""
+        idle = [replica for replica in self.replicas if not replica.seats]
+        return idle[: max(len(self.replicas) - self.terms.min_replicas, 0)]
+
+    def _is_unused(self) -> bool:
+        return not self._waiting and not self._starts and not any(replica.seats for replica in self.replicas)
 
     def _end(self, replica: Replica) -> None:
         self.replicas.remove(replica)
