@@ -132,7 +132,7 @@ class Runner:
         own = (Aside(Passthrough(), Passthrough.KINDS, waited_for=True),)
         with watching():
             engine = current_engine(load_settings, _kept_sinks)
-            return await finish(engine.submit(request, tuple(map(_aside, self._sinks)) or own))
+            return await finish(engine.submit(request, tuple(map(_aside, self._sinks)) or own), summarise=not self._sinks)
 
 
 def with_runcontext(mode: str | None = None, **options: Any) -> Runner:

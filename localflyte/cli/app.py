@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -124,8 +125,8 @@ def _dispatch(args: Sequence[str]) -> int:
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        raise
+    except (BrokenPipeError, SystemExit):  # the latter is click's word for the former
+        raise BrokenPipeError(errno.EPIPE, "nobody reads what is printed") from None
     except Exception as error:  # noqa: BLE001 - the last door: what comes here is shown as one line
         return _report(error, args)
     return code if isinstance(code, int) else ExitCode.SUCCEEDED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,10 @@ from enum import IntEnum
 from localflyte.observe.passthrough import forget_stream
 
 __all__ = ("ExitCode", "quiet_pipes", "say", "say_internal_error")
+
+
+#: how a write to a pipe without a reader, and to a terminal that was closed, fails
+_GONE = (errno.EPIPE, errno.EIO)
 
 
 class ExitCode(IntEnum):
@@ -36,25 +41,29 @@ def say(text: str) -> None:
     """Print one line on standard error, if anybody still reads it."""
     try:
         print(f"localflyte: {' '.join(text.split())}", file=sys.stderr, flush=True)
-    except BrokenPipeError:
+    except OSError:
         forget_stream("stderr")
-    except (OSError, ValueError):
+    except ValueError:
         return
 
 
 @contextmanager
 def quiet_pipes() -> Iterator[None]:
-    """Take a reader that went away, as ``head`` does, for one that has seen enough: what else is printed goes nowhere."""
+    """Take a reader that went away, as ``head`` does, or a terminal that was closed, for one that has seen enough: what else is
+    printed goes nowhere.
+    """
     try:
         yield
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise
         forget_stream("stdout")
     for name in ("stdout", "stderr"):
         try:
             getattr(sys, name).flush()
-        except BrokenPipeError:
+        except OSError:
             forget_stream(name)
-        except (OSError, ValueError, AttributeError):
+        except (ValueError, AttributeError):
             continue
 
 

@@ -151,6 +151,10 @@ class Engine:
             child.signal(signal.SIGKILL)
         return child
 
+    def folder_of(self, request: RunRequest) -> str:
+        """:return: the folder of a run that is under way; empty if there is none"""
+        return next((run.folder for run in self._runs.values() if run.request is request), "")
+
     def kill(self, request: RunRequest) -> None:
         """Kill every process of a run, and of the runs that its tasks started."""
         for run in self._runs.values():

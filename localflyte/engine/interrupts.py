@@ -33,6 +33,7 @@ _SAID = {
     _KILL: "killing what still runs; once more to leave at once",
     _LEAVE: "leaving at once",
 }
+CLOSING = "a moment, what is left is being ended; go on pressing to leave at once"
 #: where each signal begins on the ladder
 _STEPS = {"SIGINT": _ASK, "SIGTERM": _KILL, "SIGHUP": _KILL}
 
@@ -86,20 +87,25 @@ class _Ladder:
     def raise_(self) -> NoReturn:
         """Raise what the signal means to a program."""
         if self.number == signal.SIGINT:
+            if isinstance(self._before.get(self.number), partial):
+                raise asyncio.CancelledError  # asyncio's runner was told too, and makes a KeyboardInterrupt of it
             raise KeyboardInterrupt
         if not self.raises:  # an exception could be caught, by a test runner for example, and whoever sent the signal counts on it
             signal.signal(self.number, signal.SIG_DFL)
             os.kill(os.getpid(), self.number)
         raise Interrupted(self.number)
 
-    def _on_signal(self, number: int, _frame: Any) -> None:
+    def _on_signal(self, number: int, frame: Any) -> None:
         self.step = max(self.step + 1, _STEPS[signal.Signals(number).name])
         self.number = self.number or number
-        self._say(_SAID[min(self.step, _LEAVE)])
+        self._say(_SAID[min(self.step, _LEAVE)] if self.submissions or self.step >= _LEAVE else CLOSING)
         if self.step >= _LEAVE:
             os._exit(128 + self.number)
         for submission in tuple(self.submissions):
             self.apply(submission)
+        before = self._before.get(number)
+        if self.step == _ASK and isinstance(before, partial):
+            before(number, frame)  # the program's main task is to be cancelled too
 
     def _say(self, text: str) -> None:
         voices = [tell for submission in self.submissions for sink in submission.sinks if (tell := getattr(sink, "tell", None))]
@@ -107,12 +113,7 @@ class _Ladder:
             for tell in voices:
                 tell(text)
             return
-        line = f"localflyte: {text}\n"
-        with suppress(OSError, ValueError, RuntimeError):  # a terminal that is gone says nothing any more
-            if sys.stderr is not sys.__stderr__:
-                sys.stderr.write(line)
-            else:  # the signal may have come in the middle of a write to the stream itself
-                os.write(2, f"\n{line}".encode() if os.isatty(2) else line.encode())
+        _print(text)
 
 
 _ladder = _Ladder()
@@ -141,11 +142,12 @@ def raising() -> Iterator[None]:
         _ladder.raises = False
 
 
-async def finish(submission: Submission) -> RunResult:
+async def finish(submission: Submission, *, summarise: bool = False) -> RunResult:
     """Wait until a run has ended and all of its processes with it, however often the wait is cancelled.
 
     Cancelling asks the run to end, cancelling again kills it.
 
+    :param summarise: say how the run ended if a signal ended it, because no console of its own does
     :raises KeyboardInterrupt: if Ctrl-C ended it
     :raises Interrupted: if another signal did, where `raising` asked for it
     """
@@ -155,6 +157,8 @@ async def finish(submission: Submission) -> RunResult:
         cancelled = await _wait(submission)
         cancelled = await _drain(submission) or cancelled
         if submission.stopped and _ladder.step:
+            if summarise:
+                _summarise(submission)
             for other in tuple(_ladder.submissions):  # the first to raise ends the program's loop, and with it the wait of the others
                 await _wait(other)
             _ladder.raise_()
@@ -194,6 +198,26 @@ async def _drain(submission: Submission) -> asyncio.CancelledError | None:
             except asyncio.CancelledError as error:
                 return error
     return None
+
+
+def _summarise(submission: Submission) -> None:
+    from localflyte.observe.tally import Tally
+    from localflyte.runs.journal import replay_journal
+
+    tally = Tally()
+    with suppress(OSError):  # without a journal there is nothing to tell
+        if submission.folder:
+            replay_journal(submission.folder, tally)
+            _print(f"{tally.summary()}; `localflyte show {tally.run}` shows more")
+
+
+def _print(text: str) -> None:
+    line = f"localflyte: {text}\n"
+    with suppress(OSError, ValueError, RuntimeError):  # a terminal that is gone says nothing any more
+        if sys.stderr is not sys.__stderr__:
+            sys.stderr.write(line)
+        else:  # a signal may come in the middle of a write to the stream itself
+            os.write(2, f"\n{line}".encode() if os.isatty(2) else line.encode())
 
 
 def _is_default(handler: Any) -> bool:

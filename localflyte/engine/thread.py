@@ -19,6 +19,7 @@ from anyio.from_thread import start_blocking_portal
 
 from localflyte.engine.engine import Engine
 from localflyte.engine.engine import SinksFor
+from localflyte.engine.interrupts import watching
 from localflyte.engine.runstate import Sink
 from localflyte.settings import Settings
 from localflyte.spec.run import RunRequest
@@ -42,6 +43,8 @@ class Submission:
         self.ended: Future[None] = Future()
         #: whether it was told to end
         self.stopped = False
+        #: the run's folder, known once it was told to end; empty if it had not begun
+        self.folder = ""
         self._engine = engine
         self._call_soon = call_soon
         self._request = request
@@ -72,6 +75,7 @@ class Submission:
         self._call_soon(self._engine.kill, self._request)
 
     def _cancel(self) -> None:
+        self.folder = self._engine.folder_of(self._request)
         if self._scope is not None:
             self._scope.cancel()
 
@@ -145,5 +149,6 @@ def close_engine() -> None:
     with _lock:
         engine, _engine = _engine, None
         if engine is not None and _engine_pid == os.getpid():
-            engine.close()
+            with watching():  # as an exit handler, it is no place for a KeyboardInterrupt
+                engine.close()
         atexit.unregister(close_engine)

@@ -142,7 +142,7 @@ def read_journal(run_dir: str) -> Reading:
     return Reading(events, replay_journal(run_dir, events.append))
 
 
-def replay_journal(run_dir: str, sink: Callable[[Event], None]) -> int:
+def replay_journal(run_dir: str, sink: Callable[[Event], object]) -> int:
     """Give every event of a run to `sink`, one after the other: a run of 10,000 actions has 40,000, too many to hold at once.
 
     :return: how many lines were damaged

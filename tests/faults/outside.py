@@ -15,7 +15,7 @@ import psutil
 
 from localflyte.launch.census import MARK
 
-__all__ = ("GONE_WITHIN", "SOON", "Program", "marked", "wait_until")
+__all__ = ("GONE_WITHIN", "ROOT", "SOON", "Program", "marked", "wait_until")
 
 ROOT = Path(__file__).resolve().parents[2]
 GONE_WITHIN = 2.0  # seconds: what localflyte promises after the end of an engine, kill -9 included
