@@ -200,3 +200,44 @@ def test_else_the_machine_does() -> None:
 
 
 # -- many calls -----------------------------------------------------------------------------------------------------------------
+
+MANY = 15_000
+WINDOW = 1000  # calls of one task that are sent at a time; the others wait in its own process
+MORE_BYTES = 6_000_000  # that the engine may take for many calls beyond what it takes for one window
+
+
+class Crowd:
+    """Counts the calls that are accepted and not finished, and looks at the engine's memory meanwhile."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self.peak = 0
+        self._now = 0
+        self._seen = 0
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "action.queued":
+            self._now += 1
+            self._seen += 1
+            self.most = max(self.most, self._now)
+            if not self._seen % 500:
+                self.peak = max(self.peak, psutil.Process().memory_info().rss)
+        elif event.kind == "action.finished":
+            self._now -= 1
+
+
+def test_no_more_than_one_window_of_a_fan_out_is_accepted_at_a_time() -> None:
+    crowd = Crowd()
+    assert flyte.with_runcontext(sinks=[crowd]).run(queued.fan_out, WINDOW + 500).outputs() == (sum(range(WINDOW + 500)),)
+    assert crowd.most == WINDOW + 1  # and their caller
+
+
+def test_a_map_over_very_many_takes_the_memory_of_one_window() -> None:
+    def crowd(n: int) -> Crowd:
+        sink = Crowd()
+        assert flyte.with_runcontext(sinks=[sink]).run(queued.maps, n).outputs() == (n,)
+        return sink
+
+    crowd(10)
+    small, large = crowd(WINDOW), crowd(MANY)
+    assert large.peak - small.peak < MORE_BYTES

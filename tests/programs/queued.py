@@ -186,14 +186,6 @@ async def two_gpus(folder: str) -> list[str]:
 
 
 @env.task
-async def mapped(n: int) -> int:
-    total = 0
-    async for value in flyte.map.aio(echo, range(n)):
-        total += int(value)
-    return total
-
-
-@env.task
 async def one_by_one(n: int) -> int:
     return sum([await echo(number) for number in range(n)])
 
@@ -217,3 +209,14 @@ async def one_stays_and_the_others_are_alone(folder: str, n: int) -> bool:
 async def starts_a_big_run() -> int:
     run = await flyte.run.aio(nothing.override(resources=flyte.Resources(memory="800Mi")))
     return int(run.outputs()[0])
+
+
+@env.task(cache=flyte.Cache(behavior="override", version_override="1", ignored_inputs=("x",)))
+async def same(x: int) -> int:
+    """Be another call for each input, and a hit for all but the first."""
+    return 1
+
+
+@env.task
+async def maps(n: int) -> int:
+    return sum([int(value) async for value in flyte.map.aio(same, range(n))])
