@@ -47,6 +47,7 @@ class Replica:
         self._link = ReplicaLink(link)
         self._alone = concurrency == 1
         self._loop: Any = None
+        self._asyncio: Any = None  # loaded with the first async task
         self._tasks: dict[tuple[Any, ...], Any] = {}
         self._handed: deque[dict[str, Any]] = deque()  # requests that must be begun outside of the loop
         self._base = copy_context()  # what every request begins with, whatever others have set
@@ -99,7 +100,8 @@ class Replica:
         if self._alone:
             for request in at_work:
                 self._fail(request, error)
-                request.task.cancel()
+                if request.task is not None:
+                    request.task.cancel()
         else:
             self._link.retire()
 
@@ -167,8 +169,11 @@ class Replica:
 
     def _open_loop(self) -> None:
         if self._loop is None:
+            import asyncio
+
             from localflyte.worker.loops import kept_loop
 
+            self._asyncio = asyncio
             self._loop = kept_loop()
             self._link.listen(self._loop, self._on_arrival)
 
@@ -190,14 +195,16 @@ class Replica:
         """Serve an async task in the loop."""
         context = self._base.copy()
         context.run(serving.set, request)
-        request.task = self._loop.create_task(self._serve_async(request, task), context=context)
+        self._loop.create_task(self._serve_async(request, task), context=context)
 
     async def _serve_async(self, request: Request, task: Any) -> None:
-        fields = request.fields
+        request.task, fields = self._asyncio.current_task(), request.fields
         self._set_up(fields)
         if self._alone:
             self._gauge.reset()
         try:
+            if "cancelled" in fields:
+                raise self._asyncio.CancelledError
             ok, payload = encode(task, await task.execute_in_worker(decode(task, fields)), fields)
         except EngineGoneError:
             os._exit(1)

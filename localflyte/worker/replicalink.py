@@ -45,7 +45,7 @@ class Request(Caller):
         self.number: int = fields["rid"]
         self.fields = fields
         self.ended = False
-        #: the asyncio task that serves it
+        #: the asyncio task that serves it, once it does
         self.task: Any = None
         self._context: TaskContext | None = None
 
@@ -73,6 +73,7 @@ class ReplicaLink(Link):
         self._reader = first._reader
         self._at_work: dict[int, Request] = {}
         self._arrived: deque[dict[str, Any]] = deque()
+        self._not_begun: dict[int, dict[str, Any]] = {}
         self._loop: Any = None
         self._loop_ident = 0
         self._on_arrival: Callable[[], None] | None = None
@@ -128,6 +129,7 @@ class ReplicaLink(Link):
     def begin(self, fields: dict[str, Any]) -> Request:
         """Take a request up: from now on it may call."""
         request = Request(fields)
+        self._not_begun.pop(request.number, None)
         self._at_work[request.number] = request
         return request
 
@@ -194,6 +196,7 @@ class ReplicaLink(Link):
         match message:
             case ["request", fields]:
                 with self._state:
+                    self._not_begun[fields["rid"]] = fields
                     self._arrived.append(fields)
                     waiter = self._waiters.pop(IDLE, None)
                 if waiter is not None:
@@ -201,21 +204,28 @@ class ReplicaLink(Link):
                 else:
                     self._in_loop(self._on_arrival)
             case ["cancel_request", number]:
-                request = self._at_work.get(number)
-                if request is not None and request.task is not None:
-                    self._in_loop(request.task.cancel)
+                self._in_loop(lambda: self._cancel_request(number))
             case _:
                 super()._dispatch(message)
+
+    def _cancel_request(self, number: int) -> None:
+        request = self._at_work.get(number)
+        if request is not None and request.task is not None:
+            request.task.cancel()
+            return
+        fields = request.fields if request is not None else self._not_begun.get(number)
+        if fields is not None:
+            fields["cancelled"] = True  # a task that is cancelled before its first step would never reply
 
     def _engine_is_gone(self) -> None:
         super()._engine_is_gone()
         self._in_loop(self._on_arrival)
 
     def _in_loop(self, callback: Callable[[], Any] | None) -> None:
-        """Call back in the loop's thread, which may be this one."""
-        if callback is None or self._loop is None:
+        """Call back in the loop's thread, which may be this one. As long as there is no loop, there is only one thread that reads."""
+        if callback is None:
             return
-        if get_ident() == self._loop_ident:
+        if self._loop is None or get_ident() == self._loop_ident:
             callback()
         else:
             with suppress(RuntimeError):  # the loop is closed: this process ends
