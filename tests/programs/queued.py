@@ -220,3 +220,13 @@ async def same(x: int) -> int:
 @env.task
 async def maps(n: int) -> int:
     return sum([int(value) async for value in flyte.map.aio(same, range(n))])
+
+
+@env.task
+async def overflows(folder: str, n: int) -> str:
+    """Call so many that stay that one is refused; tell why."""
+    calls = [asyncio.ensure_future(stays(folder)) for _ in range(n)]
+    await asyncio.wait(calls, return_when=asyncio.FIRST_EXCEPTION)
+    Path(folder, "go").touch()
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    return "\n".join(f"{getattr(each, 'code', '')}: {each}" for each in results if isinstance(each, BaseException))
