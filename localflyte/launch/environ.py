@@ -11,6 +11,7 @@ block that the system shows of every process (``/proc/PID/environ``).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import cache
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from localflyte.spec.plan import Plan
     from localflyte.spec.plan import ResourceTerms
 
-__all__ = ("ALLOWED", "THREAD_COUNTS", "build_environment", "check_variable", "is_passed", "start_environment")
+__all__ = ("ALIAS_FOLDER", "ALLOWED", "THREAD_COUNTS", "build_environment", "check_variable", "is_passed", "start_environment")
 
 #: What a task gets of the caller's environment without asking; a name that ends in ``*`` is the beginning of several.
 ALLOWED = (
@@ -63,15 +64,21 @@ THREAD_COUNTS = (
     "VECLIB_MAXIMUM_THREADS",
 )
 
+#: Holds the sitecustomize that has ``flyte`` mean localflyte. Workers do without: they are told.
+ALIAS_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bridges", "path")
+
 OUR_PREFIX = "LOCALFLYTE_"  # how the engine behaves is no business of tasks, and would differ between equal servers
 
 
-def build_environment(caller: Mapping[str, str], plan: Plan, pass_env: Sequence[str], cores: float) -> dict[str, str]:
+def build_environment(
+    caller: Mapping[str, str], plan: Plan, pass_env: Sequence[str], cores: float, *, alias: bool = False
+) -> dict[str, str]:
     """Build the environment of a task, without its secrets.
 
     :param caller: the environment in which the run was started
     :param pass_env: patterns of further names to pass
     :param cores: what this machine has, the most threads that make sense
+    :param alias: whether ``flyte`` has to mean localflyte in the interpreters that the task starts, too
     :raises RuntimeUserError: if a declared variable cannot be one
     """
     patterns = tuple(pass_env)
@@ -83,6 +90,10 @@ def build_environment(caller: Mapping[str, str], plan: Plan, pass_env: Sequence[
     for name, value in plan.env_vars.items():
         check_variable(name, value, plan.task.name)
     env.update(plan.env_vars)
+    if alias:
+        path = env.get("PYTHONPATH", "")
+        if path.partition(os.pathsep)[0] != ALIAS_FOLDER:
+            env["PYTHONPATH"] = ALIAS_FOLDER + (os.pathsep + path if path else "")
     return env
 
 

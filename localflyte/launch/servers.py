@@ -98,7 +98,8 @@ class Servers:
     async def _ready(self, run: RunView, plan: Plan) -> ForkServerHandle:
         around = run.request.surroundings
         given = await self._secrets.give(run, plan)
-        env = {**build_environment(around.env, plan, self._settings.pass_env, self._cores), **given.variables}
+        built = build_environment(around.env, plan, self._settings.pass_env, self._cores, alias=around.alias)
+        env = {**built, **given.variables}
         cwd, variables = plan.working_dir or around.cwd, tuple(sorted(env.items()))
         where = (around.python, cwd, around.sys_path, around.argv, around.alias, around.umask, variables, given.files)
         while True:

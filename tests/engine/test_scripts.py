@@ -310,3 +310,80 @@ def test_runs_that_start_runs_end_at_the_depth_limit(tmp_path: Path, way: str, m
 def test_what_a_later_cell_changes_is_seen_by_the_next_run(tmp_path: Path) -> None:
     cells = TASKS + "\nprint(flyte.run(main, n=1).outputs()[0])\nK = 20\nprint(flyte.run(main, n=1).outputs()[0])\n"
     assert run(tmp_path, "python", "-", stdin=cells.replace("import flyte\n", "import localflyte as flyte\n")) == ["10", "20"]
+
+
+FRESH = """
+import concurrent.futures
+import multiprocessing
+import subprocess
+import sys
+import flyte
+env = flyte.TaskEnvironment("program")
+
+def named(x: int) -> str:
+    return f"{flyte.TaskEnvironment.__module__} {x}"
+
+@env.task
+def spawned(how: str) -> list[str]:
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(how)) as pool:
+        return list(pool.map(named, [1, 2]))
+
+@env.task
+def started(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+@env.task
+def sees_us() -> bool:
+    return any("bridges" in entry for entry in sys.path)
+
+if __name__ == "__main__":
+    print(CALL.outputs()[0])
+"""
+
+
+@pytest.mark.parametrize("how", ["spawn", "forkserver"])
+def test_a_task_may_start_fresh_interpreters_that_import_its_module(tmp_path: Path, way: str, how: str) -> None:
+    write(tmp_path, way, program=FRESH.replace("CALL", f"flyte.run(spawned, how={how!r})"))
+    assert run(tmp_path, way, "program.py") == ["['localflyte.api.environment 1', 'localflyte.api.environment 2']"]
+
+
+@pytest.mark.parametrize(
+    "code", ["import flyte.errors as it; print(it.__name__)", "from flyte.errors import OOMError as it; print(it.__module__)"]
+)
+def test_a_program_that_a_task_starts_knows_flyte_by_its_name(tmp_path: Path, code: str) -> None:
+    write(tmp_path, "localflyte", program=FRESH.replace("CALL", f"flyte.run(started, code={code!r})"))
+    assert run(tmp_path, "localflyte", "program.py") == ["localflyte.errors"]
+
+
+def test_no_path_of_ours_is_on_the_path_of_a_task_or_of_what_it_starts(tmp_path: Path) -> None:
+    """What lies there could shadow modules of the same name."""
+    code = "import sys; print(any('bridges' in entry for entry in sys.path))"
+    write(tmp_path, "localflyte", program=FRESH.replace("CALL", f"flyte.run(started, code={code!r})"))
+    assert run(tmp_path, "localflyte", "program.py") == ["False"]
+    write(tmp_path, "localflyte", program=FRESH.replace("CALL", "flyte.run(sees_us)"))
+    assert run(tmp_path, "localflyte", "program.py") == ["False"]
+
+
+def test_an_interpreter_that_has_no_localflyte_has_the_flyte_that_is_installed_there(tmp_path: Path) -> None:
+    (tmp_path / "other" / "flyte").mkdir(parents=True)
+    (tmp_path / "other" / "flyte" / "__init__.py").write_text("real = True")
+    ours = (str(ROOT), "site-packages")
+    code = f"""
+import sys
+sys.path[:] = [{str(tmp_path / "other")!r}, *[entry for entry in sys.path if not entry.endswith({ours!r})]]
+import flyte
+print(flyte.real)
+"""
+    write(tmp_path, "localflyte", program=FRESH.replace("CALL", f"flyte.run(started, code={code!r})"))
+    assert run(tmp_path, "localflyte", "program.py") == ["True"]
+
+
+def test_a_sitecustomize_of_the_persons_own_still_runs(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "sitecustomize.py").write_text("import builtins\nbuiltins.customized = True\n")
+    code = "import flyte, sys; print(customized, sys.modules['sitecustomize'].__file__)"
+    program = FRESH.replace("CALL", f"flyte.run(started, code={code!r})").replace(
+        '("program")', f'("program", env_vars={{"PYTHONPATH": {f"{tmp_path}/own:{ROOT}"!r}}})'
+    )
+    write(tmp_path, "localflyte", program=program)
+    assert run(tmp_path, "localflyte", "program.py") == [f"True {tmp_path}/own/sitecustomize.py"]

@@ -13,6 +13,7 @@ from programs import surroundings
 
 import localflyte as flyte
 from localflyte import errors
+from localflyte.launch.environ import ALIAS_FOLDER
 from localflyte.launch.environ import ALLOWED
 from localflyte.launch.environ import THREAD_COUNTS
 from localflyte.launch.environ import build_environment
@@ -178,3 +179,23 @@ def test_variables_that_tasks_do_not_get_need_no_server_of_their_own(monkeypatch
     first = run(surroundings.server)
     monkeypatch.setenv("ANYTHING", "2")
     assert run(surroundings.server) == first
+
+
+class TestFreshInterpreters:
+    """What a task starts knows flyte by its name where the task does. Processes are started in tests/engine/test_scripts.py."""
+
+    def path(self, caller: dict[str, str], **more: Any) -> list[str]:
+        return build_environment(caller, plan(**more), (), 4, alias=True)["PYTHONPATH"].split(os.pathsep)
+
+    def test_a_folder_of_ours_comes_first_and_the_persons_own_stay(self) -> None:
+        assert self.path({"PYTHONPATH": "one:two"}) == [ALIAS_FOLDER, "one", "two"]
+        assert self.path({}, env_vars={"PYTHONPATH": "three"}) == [ALIAS_FOLDER, "three"]
+
+    def test_no_path_gets_no_empty_entry_which_would_be_the_current_folder(self) -> None:
+        assert self.path({}) == self.path({"PYTHONPATH": ""}) == [ALIAS_FOLDER]
+
+    def test_a_run_that_a_task_starts_by_the_command_line_has_it_once(self) -> None:
+        assert self.path({"PYTHONPATH": ALIAS_FOLDER}) == [ALIAS_FOLDER]
+
+    def test_only_where_flyte_means_localflyte(self) -> None:
+        assert "PYTHONPATH" not in build_environment({}, plan(), (), 4)
