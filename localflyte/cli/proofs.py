@@ -139,7 +139,7 @@ def _list(names: list[str]) -> str:
 
 def _told(seen: dict[str, Any]) -> str:
     """:return: what the error was, in short"""
-    return f"{seen['error']}: {seen['message'].strip().partition('. ')[0]}" if seen["error"] else "nobody stopped it"
+    return f"{seen['error']}: {seen['message'].strip().splitlines()[0].partition('. ')[0]}" if seen["error"] else "nobody stopped it"
 
 
 def _left_after(lives: list[Life], seconds: float) -> list[Life]:
