@@ -132,15 +132,15 @@ if TYPE_CHECKING:
     from localflyte.api.task import AsyncFunctionTaskTemplate as AsyncFunctionTaskTemplate
     from localflyte.api.task import TaskTemplate as TaskTemplate
     from localflyte.api.trace import trace as trace
-    from localflyte.cluster import AppHandle as AppHandle
     from localflyte.checkpoint import BaseCheckpoint as BaseCheckpoint
     from localflyte.checkpoint import Checkpoint as Checkpoint
+    from localflyte.checkpoint import latest_checkpoint as latest_checkpoint
+    from localflyte.cluster import AppHandle as AppHandle
     from localflyte.cluster import ConditionWebhook as ConditionWebhook
     from localflyte.cluster import ImageBuild as ImageBuild
     from localflyte.cluster import build as build
     from localflyte.cluster import build_images as build_images
     from localflyte.cluster import deploy as deploy
-    from localflyte.checkpoint import latest_checkpoint as latest_checkpoint
     from localflyte.cluster import load_interactive_ctx as load_interactive_ctx
     from localflyte.cluster import load_plugin_config as load_plugin_config
     from localflyte.cluster import new_condition as new_condition

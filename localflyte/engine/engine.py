@@ -32,6 +32,7 @@ from localflyte.launch.child import Worker
 from localflyte.launch.hub import Hub
 from localflyte.launch.pools import Pools
 from localflyte.launch.servers import Servers
+from localflyte.observe.mask import Mask
 from localflyte.runs.folder import create_run_folder
 from localflyte.runs.journal import Journal
 from localflyte.runs.lives import my_life
@@ -69,13 +70,14 @@ class Engine:
         self._pools = Pools(self._servers, settings.grace_seconds)
         self._sinks_for = sinks_for
         self._runs: dict[str, RunState] = {}
+        #: hides the secrets of every run: a run may hand its own to another, and a warm replica may have those of an earlier one
+        self._mask = Mask()
 
     async def run(self, request: RunRequest, sinks: Sequence[Sink] = (), parent: Call | None = None) -> RunResult:
         """Carry a run to its end. A failure of the root is a result; only cancelling raises."""
         name, folder = self._create_folder(request)
         run = RunState(request, name, folder, sinks, parent.run.origin if parent else request)
-        if parent is not None:
-            run.mask = parent.run.mask  # its tasks may be given what that run's were
+        run.mask = self._mask
         run.add_sink(Journal(folder, run.notice))
         for sink in self._sinks_for(self.settings, folder, run.notice):
             run.add_sink(sink)
@@ -139,6 +141,10 @@ class Engine:
         """Wait until the run, the queue and the machine have room for the call, and the pool if it is to be had from one."""
         plan = call.invocation.plan
         return await self.gate.admit(call, None if plan.reuse is None else self._pools.find(call.run, plan))
+
+    def give_up(self, call: Call) -> None:
+        """Stop importing the module of a call that may not wait for it any longer."""
+        self._servers.give_up(call.invocation.plan)
 
     async def take_child(self, call: Call) -> Worker:
         """:return: a process that has the call's code loaded and waits for its request"""

@@ -37,6 +37,9 @@ class Host(Protocol):
     async def take_child(self, call: Call) -> Worker:
         """:return: a process that has the call's code loaded and waits for its request"""
 
+    def give_up(self, call: Call) -> None:
+        """Stop importing the module of a call that may not wait for it any longer."""
+
     def nested(self, parent: Call, invocation: Invocation) -> Coroutine[Any, Any, Answer]:
         """Carry a call that a task made."""
 

@@ -89,7 +89,8 @@ def _disk(plan: Plan, breach: Breach) -> str:
     wanted = _size(_rounded(breach.peak * ROOM))
     return (
         f"Task {plan.task.name} keeps {_size(breach.peak)} on disk, over its limit of {_size(breach.limit)}, and was ended. "
-        f'Change disk="{_size(breach.limit)}" to at least disk="{wanted}"{_place(plan, "resources=flyte.Resources(...)")}, or remove what it no longer needs.'
+        f'Change disk="{_size(breach.limit)}" to at least disk="{wanted}"{_place(plan, "resources=flyte.Resources(...)")}, '
+        "or remove what it no longer needs."
     )
 
 

@@ -12,9 +12,11 @@ from localflyte.engine.call import Call
 from localflyte.engine.host import Host
 from localflyte.engine.overruns import deadline_passed
 from localflyte.engine.overruns import queued_too_long
+from localflyte.engine.overruns import ran_too_long
 from localflyte.engine.secrecy import tells_secret
 from localflyte.engine.verdict import failure
 from localflyte.errors import BaseRuntimeError
+from localflyte.launch.child import Worker
 from localflyte.spec.inline import breach
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
@@ -66,6 +68,7 @@ async def _outcome(host: Host, call: Call) -> Outcome:
         return await _answer(host, call)
     with anyio.move_on_after(bound):  # it counts from here on: what waits for its turn, retries and pauses between them too
         return await _answer(host, call)
+    host.give_up(call)
     return failure(deadline_passed(call.invocation.plan))
 
 
@@ -118,16 +121,31 @@ async def _attempt(host: Host, call: Call, number: int) -> tuple[Outcome, bool]:
 
     :return: its outcome, and whether it was lost through no fault of the task
     """
+    plan = call.invocation.plan
     lease = await _admitted(host, call)
     if lease is None:
-        return failure(queued_too_long(call.invocation.plan), number), False
+        return failure(queued_too_long(plan), number), False
     try:
-        child = await host.take_child(call)
+        child = await _child(host, call)
     except BaseException:
         lease.release()
         raise
+    if child is None:
+        lease.release()
+        host.give_up(call)
+        return failure(ran_too_long(plan), number + 1, plan.timeout.max_runtime or 0.0), False
     outcome = await Attempt(host, call, number, lease).run(child)
     return outcome, child.lost
+
+
+async def _child(host: Host, call: Call) -> Worker | None:
+    """:return: a process for an attempt, or ``None`` if importing its module, which is part of running it, took too long"""
+    bound = call.invocation.plan.timeout.max_runtime
+    if bound is None:
+        return await host.take_child(call)
+    with anyio.move_on_after(bound):
+        return await host.take_child(call)
+    return None
 
 
 async def _admitted(host: Host, call: Call) -> Lease | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
@@ -16,13 +14,12 @@ import anyio
 from localflyte.errors import ProtocolError
 from localflyte.launch.channel import Channel
 from localflyte.launch.hub import Hub
+from localflyte.launch.streams import Streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ("Child", "Exit", "Reply", "Talk", "Worker", "read_reply")
-
-READ_BYTES = 1 << 16
 
 
 class Reply(NamedTuple):
@@ -125,13 +122,10 @@ class Child:
         self._talk: Talk | None = None
         self._when_gone: list[Callable[[], None]] = []
         self._on_done = on_done
-        self._streams = {"stdout": out, "stderr": err}
         # Family and type are told, or four system calls would find them out.
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, link)
         self._channel = Channel(hub, sock, self._on_message, self._on_close, max_frame_bytes=max_frame_bytes)
-        for name, fd in self._streams.items():
-            os.set_blocking(fd, False)
-            hub.watch(fd, lambda name=name: self._read(name))  # type: ignore[misc]
+        self._streams = Streams(hub, out, err, self._print)
 
     def begin(self, talk: Talk, request: dict[str, Any]) -> None:
         """Hand the child its request; from here on it is used up."""
@@ -180,8 +174,7 @@ class Child:
 
     def read_streams(self) -> None:
         """Take what is printed by now."""
-        for name in tuple(self._streams):
-            self._read(name)
+        self._streams.read()
 
     def _on_message(self, message: list[Any]) -> None:
         if self._talk is None or self.reply is not None:
@@ -198,32 +191,10 @@ class Child:
         if reason:
             self.signal(9)  # it speaks no protocol of ours: nothing it says can be believed
 
-    def _read(self, name: str) -> None:
-        fd = self._streams.get(name)
-        while fd is not None:
-            try:
-                data = os.read(fd, READ_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._close_stream(name)
-                return
-            if self._talk is not None:
-                self._talk.on_output(name, data)
-            if len(data) < READ_BYTES:
-                return
-
-    def _close_stream(self, name: str) -> None:
-        fd = self._streams.pop(name, None)
-        if fd is not None:
-            self._hub.unwatch(fd)
-            with suppress(OSError):
-                os.close(fd)
+    def _print(self, name: str, data: bytes) -> None:
+        if self._talk is not None:
+            self._talk.on_output(name, data)
 
     def _close(self) -> None:
-        for name in tuple(self._streams):
-            self._read(name)
-            self._close_stream(name)
+        self._streams.close()
         self._channel.close()

@@ -24,18 +24,24 @@ from localflyte.launch.orphan import signal_group
 from localflyte.launch.serverspec import ServerSpec
 from localflyte.launch.start import start_interpreter
 from localflyte.launch.start import take_early
+from localflyte.launch.streams import Streams
 
-__all__ = ("ForkServerHandle", "ServerEndedError")
+__all__ = ("ForkServerHandle", "ServerBusyError", "ServerEndedError")
 
 REFUSED_SECONDS = 0.1  # between tries while the system refuses a fork (EAGAIN: too many processes for now)
 MAX_REFUSALS = 100
 INSIST_SECONDS = 0.25  # for a server to have killed what it was told to kill
 HANG_SECONDS = 10.0  # for a server that imports nothing to fork; one that takes longer has been stopped, or hangs
+PATIENCE = 1.0  # seconds for the import of another module; who waits longer has a server of its own
 REAP_SECONDS = 1.0  # for the kernel to end a process that is ending; blocks the loop, once in the life of a server
 
 
 class ServerEndedError(Exception):
     """Raised to who waits for a child of a server that ended: another server has to be asked."""
+
+
+class ServerBusyError(Exception):
+    """Raised to who waits for a server that has been importing something else for long."""
 
 
 class ForkServerHandle:
@@ -75,7 +81,7 @@ class ForkServerHandle:
         self._lifeline = -1
         self._orphans: dict[int, int] = {}  # children whose server died while they worked, and a pidfd of each
         self._channel: Channel | None = None
-        self._streams: dict[str, int] = {}
+        self._streams: Streams | None = None
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -92,16 +98,14 @@ class ForkServerHandle:
         self._process, self._lifeline = started.process, started.lifeline
         self.alive = True
         self._channel = Channel(self._hub, started.control, self._on_message, self._on_close, with_fds=True)
-        for name, fd in (("stdout", started.stdout), ("stderr", started.stderr)):
-            os.set_blocking(fd, False)
-            self._streams[name] = fd
-            self._hub.watch(fd, lambda name=name: self._read(name))  # type: ignore[misc]
+        self._streams = Streams(self._hub, started.stdout, started.stderr, self._on_output)
         self._channel.send("setup", spec.setup())
 
     async def load(self, module: str, file: str) -> str:
         """Have the module imported before the next fork.
 
         :return: why it could not be used so; empty when it could
+        :raises ServerBusyError: if the import of another module takes long
         """
         if not self.spec.preload or not module:
             return ""
@@ -114,14 +118,28 @@ class ForkServerHandle:
                 self._channel.send("load", module, file)
                 self._fork_ahead()
         loaded, problem = entry
-        await loaded.wait()
+        while not loaded.is_set():
+            with anyio.move_on_after(PATIENCE):
+                await loaded.wait()
+            if not loaded.is_set() and self.importing != module:
+                raise ServerBusyError
         return problem[0]
+
+    @property
+    def importing(self) -> str:
+        """The module that is being imported, empty if none is."""
+        return next((module for module, (loaded, _) in self._loads.items() if not loaded.is_set()), "")
+
+    def give_up(self) -> None:
+        """End a server whose import nobody wants to wait for any more. What it had started runs on."""
+        if self.alive and self._process is not None:
+            self.death = f"the import of {self.importing} took longer than its task may run"
+            self._process.kill()
 
     @property
     def busy(self) -> bool:
         """Whether somebody has a child of it, or waits for one."""
-        loading = any(not loaded.is_set() for loaded, _ in self._loads.values())
-        return loading or bool(self._waiting) or len(self._children) > len(self._idle)
+        return bool(self.importing) or bool(self._waiting) or len(self._children) > len(self._idle)
 
     def dismiss(self) -> None:
         """Have the server and its idle children end, without waiting for it; `has_ended` tells when."""
@@ -152,7 +170,9 @@ class ForkServerHandle:
     async def take(self) -> Child:
         """:return: a child that waits for its request
         :raises ServerEndedError: if the server is gone, or goes meanwhile
+        :raises ServerBusyError: if it imports something, and that takes long
         """
+        waited = 0.0
         while True:
             if not self.alive:
                 if self._refusals >= MAX_REFUSALS:
@@ -168,11 +188,12 @@ class ForkServerHandle:
             self._waiting.append(turn)
             self._fork_ahead()
             try:
-                with anyio.move_on_after(HANG_SECONDS) as patience:
+                with anyio.move_on_after(min(PATIENCE, HANG_SECONDS)):
                     await turn.wait()
-                if patience.cancelled_caught:
+                if not turn.is_set():
                     self._waiting.remove(turn)
-                    self._end_if_hung()
+                    waited += min(PATIENCE, HANG_SECONDS)
+                    self._lose_patience(waited)
             except BaseException:
                 if turn in self._waiting:
                     self._waiting.remove(turn)
@@ -180,10 +201,11 @@ class ForkServerHandle:
                     self._waiting.popleft().set()  # the turn we were given goes to the next
                 raise
 
-    def _end_if_hung(self) -> None:
-        """Kill the server if it should have forked long ago. Its children finish, and another takes its place."""
-        importing = any(not loaded.is_set() for loaded, _ in self._loads.values())
-        if self.alive and self._asked and not importing and not self._refusals and self._process is not None:
+    def _lose_patience(self, waited: float) -> None:
+        """Send on who has waited for long, or kill the server if it should have forked long ago: its children finish all the same."""
+        if self.importing:
+            raise ServerBusyError
+        if waited >= HANG_SECONDS and self.alive and self._asked and not self._refusals and self._process is not None:
             self.death = f"it did not fork for {HANG_SECONDS:g} s"
             self._process.kill()
 
@@ -344,16 +366,14 @@ class ForkServerHandle:
             with suppress(subprocess.TimeoutExpired):
                 status = self._process.wait(REAP_SECONDS)
         how = f"it was killed by signal {-status}" if status is not None and status < 0 else f"it exited with code {status}"
-        loading = [module for module, (loaded, _) in self._loads.items() if not loaded.is_set()]
-        self.died_importing = bool(loading)
-        return f"{how} while it imported {', '.join(loading)}" if loading else how
+        self.died_importing = bool(self.importing)
+        return f"{how} while it imported {self.importing}" if self.importing else how
 
     def _shut(self, reason: str) -> None:
         self.alive = False
         self.death = self.death or reason
-        for name in tuple(self._streams):
-            self._read(name)
-            self._close_stream(name)
+        if self._streams is not None:
+            self._streams.close()
         if self._channel is not None:
             self._channel.close()
             for fd in self._channel.fds:
@@ -366,23 +386,3 @@ class ForkServerHandle:
                 loaded.set()
         while self._waiting:
             self._waiting.popleft().set()
-
-    def _read(self, name: str) -> None:
-        fd = self._streams.get(name)
-        while fd is not None:
-            try:
-                data = os.read(fd, 1 << 16)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._close_stream(name)
-                return
-            self._on_output(name, data)
-
-    def _close_stream(self, name: str) -> None:
-        fd = self._streams.pop(name, None)
-        if fd is not None:
-            self._hub.unwatch(fd)
-            os.close(fd)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import suppress
 from typing import Any
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from localflyte.launch.child import Child
 from localflyte.launch.environ import build_environment
 from localflyte.launch.environ import start_environment
 from localflyte.launch.forkserver import ForkServerHandle
+from localflyte.launch.forkserver import ServerBusyError
 from localflyte.launch.forkserver import ServerEndedError
 from localflyte.launch.hub import Hub
 from localflyte.launch.machine import usable_cores
@@ -61,6 +61,7 @@ class Servers:
         self._handles: dict[tuple[object, ...], ForkServerHandle] = {}
         self._deaths: dict[tuple[object, ...], deque[float]] = {}
         self._threaded: set[tuple[object, ...]] = set()
+        self._apart: set[str] = set()  # modules that would have had to wait for the import of others
         self._retired: list[ForkServerHandle] = []
         self._secrets = Secrets(settings.secrets_file)
         self._mounts = Mounts(str(settings.home))
@@ -74,10 +75,21 @@ class Servers:
         """
         while True:
             known = self._known.get((id(run), id(plan)))
-            handle = known[2] if known is not None and known[2].alive else await self._ready(run, plan)
-            self._known[id(run), id(plan)] = (run, plan, handle)
-            with suppress(ServerEndedError):  # another takes its place, a few times at least
+            try:
+                handle = known[2] if known is not None and known[2].alive else await self._ready(run, plan)
+                self._known[id(run), id(plan)] = (run, plan, handle)
                 return await handle.take()
+            except ServerEndedError:  # another takes its place, a few times at least
+                continue
+            except ServerBusyError:
+                self._apart.add(plan.task.module)
+                self._known.pop((id(run), id(plan)), None)
+
+    def give_up(self, plan: Plan) -> None:
+        """Stop importing the module of a task that may not wait for it any longer."""
+        for handle in tuple(self._handles.values()):
+            if handle.importing and handle.importing == plan.task.module:
+                handle.give_up()
 
     def forget(self, run: RunView) -> None:
         """Drop what is remembered for a run that ended; its servers stay warm for the next."""
@@ -101,7 +113,8 @@ class Servers:
         built = build_environment(around.env, plan, self._settings.pass_env, self._cores, alias=around.alias)
         env = {**built, **given.variables}
         cwd, variables = plan.working_dir or around.cwd, tuple(sorted(env.items()))
-        where = (around.python, cwd, around.sys_path, around.argv, around.alias, around.umask, variables, given.files)
+        apart = plan.task.module if plan.task.module in self._apart else ""
+        where = (around.python, cwd, around.sys_path, around.argv, around.alias, around.umask, variables, given.files, apart)
         while True:
             preload = where not in self._threaded
             handle = self._handles.get((where, preload))

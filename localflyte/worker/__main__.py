@@ -1,4 +1,4 @@
-"""The program a fork server is: `python -P localflyte/worker/__main__.py FD LIFELINE`: its control socket, and what is cut when the engine ends."""
+"""The program of a fork server: `python -P localflyte/worker/__main__.py CONTROL LIFELINE`, two descriptors."""
 
 from __future__ import annotations
 
