@@ -64,7 +64,7 @@ class RunState:
         self.slots = (Slots(limit),) if limit else ()
         #: calls that are accepted and not finished
         self.in_flight = 0
-        #: hides the secrets of the run
+        #: hides secrets; the engine puts the one of all its runs here
         self.mask = Mask()
         self._sinks = list(sinks)
         self._calls = Counts()

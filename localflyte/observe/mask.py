@@ -28,7 +28,7 @@ _Stream = tuple[str, str, int, str]
 
 
 class Mask:
-    """The secrets of a run, and of the runs that its tasks start. It is false as long as there are none."""
+    """The secrets of the runs of an engine. It is false as long as there are none."""
 
     def __init__(self) -> None:
         self._values: set[str] = set()

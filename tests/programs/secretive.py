@@ -21,6 +21,7 @@ from localflyte import errors
 MOUNT = "/etc/flyte/secrets"
 env = flyte.TaskEnvironment("secretive", secrets="canary")
 files = flyte.TaskEnvironment("secretive_files", secrets=flyte.Secret("canary", mount=MOUNT))
+warm = flyte.TaskEnvironment("secretive_warm", secrets="canary", reusable=flyte.ReusePolicy(replicas=1, idle_ttl=60))
 plain = flyte.TaskEnvironment("secretive_plain")
 
 
@@ -147,6 +148,12 @@ def prints_input(value: str) -> None:
 @env.task
 def starts_a_run() -> None:
     flyte.run(prints_input, value=secret())
+
+
+@warm.task
+async def prints_again() -> int:
+    print(secret())
+    return os.getpid()
 
 
 @env.task
