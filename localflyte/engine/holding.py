@@ -11,6 +11,8 @@ from localflyte.engine.admission import Lease
 from localflyte.engine.call import Call
 from localflyte.launch.affinity import pin
 from localflyte.launch.child import Worker
+from localflyte.launch.gpus import GPU_VARIABLE
+from localflyte.launch.gpus import visible_gpus
 from localflyte.launch.machine import kernel_oom_kills
 from localflyte.launch.machine import usable_cores
 from localflyte.launch.wall import Wall
@@ -38,6 +40,7 @@ class Holding:
         self._walls: WallMaker | None = None
         self._walls_sought = False
         self._oom_kills = kernel_oom_kills()
+        self._has_gpus = bool(visible_gpus())
 
     def hold(self, call: Call, number: int, child: Worker, lease: Lease) -> tuple[Guard | None, dict[str, str]]:
         """Set up what holds the child of an attempt.
@@ -48,7 +51,9 @@ class Holding:
         plan = call.invocation.plan
         if lease.cores:
             pin(child.pid, lease.cores)
-        env = {"CUDA_VISIBLE_DEVICES": ",".join(lease.gpus)} if lease.gpus or plan.resources.gpu else {}
+        env = {}
+        if lease.gpus or plan.resources.gpu or (self._has_gpus and GPU_VARIABLE not in plan.env_vars):
+            env[GPU_VARIABLE] = ",".join(lease.gpus)  # who asks for none sees none, as in a pod
         if plan.resources == NOTHING:
             return None, env
         scratch = ""

@@ -147,3 +147,23 @@ def last_run() -> str:
     from localflyte.runs.history import list_runs
 
     return next(iter(list_runs(flyte_home()))).name
+
+
+@pytest.mark.parametrize(
+    ("shown", "asked", "declared", "seen"),
+    [
+        ("3,4", 0, {}, ""),
+        ("3,4", 1, {}, "3"),
+        ("3,4", 2, {}, "3,4"),
+        ("3,4", 0, {"CUDA_VISIBLE_DEVICES": "9"}, "9"),
+        ("", 0, {}, "(unset)"),
+        ("", 1, {}, ""),
+    ],
+)
+def test_a_task_sees_the_gpus_it_asked_for(
+    monkeypatch: pytest.MonkeyPatch, shown: str, asked: int, declared: dict[str, str], seen: str
+) -> None:
+    """A task that asks for none sees none: it would have none on a cluster, and ours may be another task's."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    task = limits.seen_gpus.override(resources=flyte.Resources(gpu=asked), env_vars=declared)
+    assert flyte.run(task).outputs() == (seen,)

@@ -230,3 +230,8 @@ def burns(seconds: float) -> float:
     while time.monotonic() < end:
         sum(range(1000))
     return time.process_time()
+
+
+@free.task
+def seen_gpus() -> str:
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "(unset)")
