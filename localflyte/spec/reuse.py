@@ -18,8 +18,11 @@ MIN_TTL = 30  # seconds; Flyte's own floor, below which a pool would be restarte
 class ReusePolicy:
     """Serve tasks from a pool of warm processes, so that what a module loads is loaded once.
 
+    Whatever a task changes in its process stays for the next one: module globals, `os.environ`, the working directory.
+
     Up to ``max_replicas * concurrency`` tasks run at a time. On a cluster a parent occupies a replica while it waits for its
-    children, so a single replica with a concurrency of 1 can starve them; here it gives its place back.
+    children, so a single replica with a concurrency of 1 can starve them; here it gives its place back: one replica more is
+    started for them, as long as they need it.
 
     :param replicas: how many processes, or the least and the most of them
     :param idle_ttl: end the whole pool after so long without a task; a number means seconds

@@ -58,10 +58,20 @@ class Request(Caller):
         """:return: what ``flyte.ctx()`` gives in this request"""
         if self._context is None:
             fields = self.fields
-            options = fields["run_options"]
             attempt = int(fields["env"].get("FLYTE_ATTEMPT_NUMBER") or 0)
-            self._context = context_of({**fields, "attempt": attempt}, run_options=Options(**options) if options else None)
+            self._context = context_of({**fields, "attempt": attempt}, run_options=_options_of(fields["run_options"]))
         return self._context
+
+
+_run_options: tuple[dict[str, Any], Options | None] = ({}, None)
+
+
+def _options_of(said: dict[str, Any]) -> Options | None:
+    """:return: what the run says, the same for equal words: plans are remembered by it"""
+    global _run_options  # noqa: PLW0603 - the runs that a replica serves come one after the other
+    if said != _run_options[0]:
+        _run_options = said, Options(**said)
+    return _run_options[1]
 
 
 class ReplicaLink(Link):
