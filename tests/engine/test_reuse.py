@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,19 @@ def run(task: Any, *args: Any, **inputs: Any) -> Any:
     return flyte.run(task, *args, **inputs).outputs()[0]
 
 
-def gone(*pids: int) -> bool:
-    """Whether these processes end, now or soon."""
+def soon(holds: Callable[[], bool]) -> bool:
+    """Whether something holds, now or in a moment."""
     give_up = time.monotonic() + GONE_WITHIN
-    while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids):
+    while not holds():
         if time.monotonic() > give_up:
             return False
         time.sleep(0.01)
     return True
+
+
+def gone(*pids: int) -> bool:
+    """Whether these processes end, now or soon."""
+    return soon(lambda: not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids))
 
 
 def replicas_there() -> set[int]:
@@ -96,9 +102,8 @@ def test_each_call_has_its_own_name_and_attempt() -> None:
 
 def test_as_many_replicas_as_declared_are_kept_warm() -> None:
     pid = run(reuse.pid_of_warm)
-    replicas = replicas_there()
-    assert pid in replicas
-    assert len(replicas) == 2
+    assert soon(lambda: len(replicas_there()) == 2)
+    assert pid in replicas_there()
 
 
 # -- several at once ------------------------------------------------------------------------------------------------
@@ -152,12 +157,7 @@ def test_a_fan_out_within_the_environment_ends() -> None:
 def test_replicas_beyond_the_most_end_when_nobody_waits_any_more() -> None:
     run(reuse.nests, depth=4)
     kept = run(reuse.pid)
-    give_up = time.monotonic() + GONE_WITHIN
-    while time.monotonic() < give_up:
-        if replicas_there() == {kept}:
-            return
-        time.sleep(0.05)
-    pytest.fail(f"replicas {replicas_there()} are left, {kept} is the one that is used")
+    assert soon(lambda: replicas_there() == {kept}), replicas_there()
 
 
 def test_a_call_that_a_task_left_behind_ends_with_it() -> None:
