@@ -23,6 +23,8 @@ from _socket import SOL_SOCKET
 from _socket import socket
 from _socket import socketpair
 from contextlib import suppress
+from fcntl import F_DUPFD_CLOEXEC
+from fcntl import fcntl
 from time import monotonic
 from time import sleep
 from time import tzset
@@ -49,20 +51,21 @@ __all__ = ("ForkServer",)
 
 SWEEP_SECONDS = 0.1  # between the end of a task and of what left its group; looking costs 20 us, too much for every call
 END_SECONDS = 1.5
+OWN_FDS = 202  # our own descriptors are from here up; 200 and 201 are the children's
 LINK_FD = 200  # tasks print to, close and write into low descriptors; nobody writes into this one by accident
 
 
 class ForkServer:
     def __init__(self, control: socket, lifeline: int = -1) -> None:
-        self._control = control
-        self._lifeline = lifeline
+        self._control = _raised(control)
+        self._lifeline = lifeline if lifeline < 0 else _raised_fd(lifeline)
         self._reader = FrameReader()
         self._children: set[int] = set()
         self._kept: set[int] = set()  # processes that the user's modules started when they were imported
         self._sweep_at = 0.0
         self._frozen = False
         self._mounts: dict[str, str] = {}
-        self._wake, self._alarm = socketpair(AF_UNIX, SOCK_STREAM)
+        self._wake, self._alarm = map(_raised, socketpair(AF_UNIX, SOCK_STREAM))
 
     def run(self) -> NoReturn:
         """Serve until the engine is gone."""
@@ -266,6 +269,17 @@ class ForkServer:
             self._control.sendall(pack_frame(message))
         except OSError:
             self._end()
+
+
+def _raised(sock: socket) -> socket:
+    """:return: the same socket out of the way of what modules print to and close while they are imported"""
+    return socket(AF_UNIX, SOCK_STREAM, 0, _raised_fd(sock.detach()))
+
+
+def _raised_fd(fd: int) -> int:
+    raised = fcntl(fd, F_DUPFD_CLOEXEC, OWN_FDS)
+    os.close(fd)
+    return raised
 
 
 def _warm_up() -> None:

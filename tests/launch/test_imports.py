@@ -129,6 +129,11 @@ def test_a_syntax_error_that_only_a_worker_sees_fails_the_attempt(tmp_path: Path
     assert all("RuntimeUserError SyntaxError" in line for line in lines)
 
 
+def test_a_module_may_close_what_it_did_not_open(tmp_path: Path) -> None:
+    lines = run(tmp_path, "if IN_WORKER:\n    os.closerange(3, 100)")
+    assert [line.partition(" The process")[0] for line in lines] == ALL_WELL
+
+
 @pytest.mark.parametrize("how", ["os._exit(5)", "os.kill(os.getpid(), 9)"])
 def test_a_module_that_ends_its_process_is_named(tmp_path: Path, how: str) -> None:
     lines = run(tmp_path, f"if IN_WORKER:\n    {how}")
