@@ -67,7 +67,7 @@ class Claim(NamedTuple):
 class Lease:
     """A share of the machine, given back exactly once. While its holder only waits for others most of it can be lent out."""
 
-    __slots__ = ("_idle", "_ledger", "_owner", "_released", "above", "borrowed", "claim", "cores", "gpus")
+    __slots__ = ("_idle", "_ledger", "_light", "_owner", "_released", "above", "borrowed", "claim", "cores", "gpus")
 
     def __init__(self, ledger: Ledger, claim: Claim, owner: object, above: Lease | None, borrowed: bool) -> None:
         self.claim = claim
@@ -81,6 +81,9 @@ class Lease:
         self.gpus: tuple[str, ...] = ()
         self._ledger = ledger
         self._owner = owner
+        amounts = claim.amounts
+        #: whether it is a share of the cores and nothing else, as that of most calls is
+        self._light = not (amounts.memory or amounts.gpus or claim.pinned or claim.slots or claim.kept)
         self._idle = False
         self._released = False
 
@@ -139,7 +142,7 @@ class Ledger:
         self._idle_gpus = 0
         self._core_units = Units(cores)
         self._gpu_units = Units(gpus)
-        self._running: set[Lease] = set()
+        #: by owner; an earlier lease of an owner that has another by now, by itself
         self._leases: dict[object, Lease] = {}
         self._lines: dict[Claim, deque[_Turn]] = {}
         self._turns = 0
@@ -189,20 +192,21 @@ class Ledger:
     def _grant(self, claim: Claim, owner: object, above: Lease | None, borrowed: bool = False) -> Lease:
         lease = Lease(self, claim, owner, above, borrowed)
         amounts = claim.amounts
+        self.cpu -= amounts.cpu
+        before = self._leases.get(owner)
+        if before is not None:
+            self._leases[before] = before
+        self._leases[lease if owner is None else owner] = lease
+        if lease._light:
+            return lease
         if amounts.gpus:
             lease.gpus = self._gpu_units.take(amounts.gpus)
         if claim.pinned:
             lease.cores = self._core_units.take(round(amounts.cpu))
-        self.cpu -= amounts.cpu
         self.memory -= amounts.memory
         self.gpus -= amounts.gpus
-        for slots in claim.slots:
+        for slots in claim.slots + claim.kept:
             slots.taken += 1
-        for slots in claim.kept:
-            slots.taken += 1
-        self._running.add(lease)
-        if owner is not None:
-            self._leases[owner] = lease
         return lease
 
     def _lend(self, lease: Lease) -> None:
@@ -216,8 +220,9 @@ class Ledger:
         """:param by: 1 when the holder of a lease goes on, -1 when it begins to wait"""
         claim = lease.claim
         amounts = claim.amounts
-        (self._running.add if by > 0 else self._running.discard)(lease)
         self.cpu -= by * amounts.cpu
+        if lease._light:
+            return
         self._idle_memory -= by * amounts.memory
         self._idle_gpus -= by * amounts.gpus
         for slots in claim.slots:
@@ -230,18 +235,22 @@ class Ledger:
     def _end(self, lease: Lease) -> None:
         if not lease._idle:
             self._count(lease, -1)
-        amounts = lease.claim.amounts
-        self._idle_memory -= amounts.memory
-        self._idle_gpus -= amounts.gpus
-        self.memory += amounts.memory
-        self.gpus += amounts.gpus
-        if lease.gpus:
-            self._gpu_units.add(lease.gpus, -HELD)
-        for slots in lease.claim.kept:
-            slots.taken -= 1
-        if self._leases.get(lease._owner) is lease:
-            del self._leases[lease._owner]
-        self._admit()
+        if not lease._light:
+            amounts = lease.claim.amounts
+            self._idle_memory -= amounts.memory
+            self._idle_gpus -= amounts.gpus
+            self.memory += amounts.memory
+            self.gpus += amounts.gpus
+            if lease.gpus:
+                self._gpu_units.add(lease.gpus, -HELD)
+            for slots in lease.claim.kept:
+                slots.taken -= 1
+        leases = self._leases
+        del leases[lease._owner if leases.get(lease._owner) is lease else lease]
+        if not leases:
+            self.cpu = self.total.cpu  # sums of fractions drift
+        if self._lines:
+            self._admit()
 
     # -- the line -----------------------------------------------------------------------------------------------
 
@@ -333,8 +342,9 @@ class Ledger:
         if amounts.cpu > self.cpu + DUST:
             return False
         mine = set(_chain(self._lines[claim][0].above))
-        going_on = set(self._running)
-        for lease in self._running:
+        running = [lease for lease in self._leases.values() if not lease._idle]
+        going_on = set(running)
+        for lease in running:
             for above in _chain(lease.above):
                 if above in going_on:
                     break

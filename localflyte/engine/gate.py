@@ -36,6 +36,8 @@ class Gate:
         self.queues = Queues(settings.queues)
         self._settings = settings
         self._undeclared = Amounts(min(settings.default_cpu, total.cpu))
+        #: of calls that declare nothing, by depth
+        self._claims: dict[int, Claim] = {}
 
     def enter(self, call: Call) -> None:
         """Count a call that was accepted."""
@@ -103,6 +105,8 @@ class Gate:
             amounts = self._amounts(call, resources)
             pinned = self._wants_whole_cores(resources, amounts.cpu)
         if not plan.queue:
+            if amounts is self._undeclared and not run.slots:
+                return self._plain(call.depth)
             return Claim(amounts, run.slots, (), 0, call.depth, pinned)
         queue = self.queues.find(plan.queue)
         if queue is None:
@@ -114,6 +118,13 @@ class Gate:
         # What a task starts belongs to the run that it is in: else that would wait for its own place.
         kept = queue.run_slots if call.depth == 1 else ()
         return Claim(amounts, (*run.slots, *queue.slots), kept, queue.priority, call.depth, pinned)
+
+    def _plain(self, depth: int) -> Claim:
+        """:return: the claim of a call that declares nothing, as most do: one for all of them"""
+        claim = self._claims.get(depth)
+        if claim is None:
+            claim = self._claims[depth] = Claim(self._undeclared, depth=depth)
+        return claim
 
     def _amounts(self, call: Call, resources: ResourceTerms) -> Amounts:
         """:return: what the call asks for, or all there is of it"""

@@ -92,7 +92,6 @@ def assert_whole(ledger: Ledger) -> None:
     assert (ledger.memory, ledger.gpus) == (ledger.total.memory, ledger.total.gpus)
     assert ledger.waiting == 0
     assert (ledger._idle_memory, ledger._idle_gpus) == (0, 0)
-    assert not ledger._running
     assert not ledger._leases
     assert not any(ledger._core_units._load.values())
     assert not any(ledger._gpu_units._load.values())
@@ -569,7 +568,7 @@ class Watched(Ledger):
         assert want.cpu <= self.cpu + 1e-9
         assert all(slots.taken < slots.limit for slots in (*claim.slots, *claim.kept))
         if borrowed:
-            running = [lease.claim.amounts for lease in self._running]
+            running = [lease.claim.amounts for lease in self._leases.values() if not lease.is_idle]
             assert not want.memory or sum(other.memory for other in running) + want.memory <= self.total.memory
             assert not want.gpus or sum(other.gpus for other in running) + want.gpus <= self.total.gpus
         else:
