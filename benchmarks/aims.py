@@ -78,6 +78,14 @@ def _sampler(results: Results) -> Verdict:
     return Verdict("not measured", None) if share is None else Verdict(f"{share:.1%}", share <= 0.02)
 
 
+def _ledger(results: Results) -> Verdict:
+    costs = [_median(results, row, "ledger") for row in ("ledger", "ledger_declared", "ledger_line")]
+    if None in costs:
+        return Verdict("not measured", None)
+    said = [cost * 1e6 for cost in costs if cost is not None]
+    return Verdict(", ".join(f"{cost:.1f} us" for cost in said), max(said) <= 20)
+
+
 AIMS = (
     Aim("a fresh process a call, sequential, beside flyte's in-process call (async)", "<= 1.0 x", _ratio("sequential-async", "flyte", 1.0)),
     Aim("the same, sync", "<= 1.0 x", _ratio("sequential-sync", "flyte", 1.0)),
@@ -93,6 +101,7 @@ AIMS = (
     Aim("1 MB in and out beside flyte's", "<= 0.5 x", _ratio("payload", "flyte", 0.5)),
     Aim("to a warm replica and back beside a socket echo (sync)", "<= 2.0 x", _ratio("warm-sync", "echo", 2.0, of="seat")),
     Aim("a whole call of a warm replica beside a socket echo (sync)", "<= 2.0 x", _ratio("warm-sync", "echo", 2.0)),
+    Aim("a share of the machine, had and given back: nothing declared, all declared, 1,000 in line", "<= 20 us", _ledger),
     Aim("share of one core that the sampler takes, 50 live tasks", "<= 2%", _sampler),
     Aim("8 x 0.5 s of CPU", ">= 95%", _busy),
     Aim("cold `localflyte run` beside `flyte run --local`", "<= 0.40 x", _ratio("cold", "flyte", 0.4)),

@@ -83,6 +83,14 @@ ROWS = (
         subjects=("sampler",),
         drawn=False,
     ),
+    *(
+        Row(name=name, title=title, program=name, calls=3000, rounds=3, quick_calls=1000, subjects=("ledger",), drawn=False)
+        for name, title in (
+            ("ledger", "ledger: acquire and release, nothing declared"),
+            ("ledger_declared", "ledger: CPU, memory, GPU and a queue declared"),
+            ("ledger_line", "ledger: the same two, 1,000 in line"),
+        )
+    ),
     Row(name="chain", title="chain 40 deep, a link", program="chain", calls=10, quick_calls=3, subjects=ENGINES),
     Row(name="cpu", title="8 x 0.5 s of CPU, wall time", program="cpu", calls=8, rounds=3, quick_calls=8, drawn=False),
     Row(

@@ -51,6 +51,7 @@ def find_subjects(flyte_python: str) -> dict[str, Subject]:
         ),
         Subject(name="floor", title="floor: fork + pipe + wait", command=_peer(python, "floor")),
         Subject(name="seat", title="localflyte, to the replica and back", command=_peer(python, "seat")),
+        Subject(name="ledger", title="localflyte's ledger", command=_peer(python, "ledger")),
         Subject(name="sampler", title="localflyte's sampler", command=_peer(python, "sampler")),
         Subject(name="echo", title="echo over a Unix socket", command=_peer(python, "echo")),
         Subject(
