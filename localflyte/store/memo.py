@@ -45,7 +45,7 @@ class _Run(Protocol):
 
 class _Call(Protocol):
     @property
-    def parent(self) -> _Call | None: ...
+    def caller(self) -> _Call | None: ...
     @property
     def task(self) -> str: ...
 
@@ -88,12 +88,12 @@ class Memo:
             yield
             return
         turn = self._turns.setdefault(key.digest, _Turn())
-        above = call.parent
+        above = call.caller
         while above is not None:
             if above is turn.holder:
                 message = f"Task {call.task} (cache serialize=True) is called from itself with the same inputs: it would wait for itself."
                 raise RuntimeUserError("CircularCallError", f"{message} Call it with other inputs, or without serialize.")
-            above = above.parent
+            above = above.caller
         turn.users += 1
         try:
             async with turn.lock:

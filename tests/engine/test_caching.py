@@ -144,9 +144,11 @@ def test_identical_calls_of_a_serialized_task_run_once(marks: str) -> None:
     assert times(marks) == 1
 
 
-def test_a_serialized_task_that_calls_itself_is_refused_and_does_not_wait_for_itself() -> None:
+@pytest.mark.parametrize("task", [cached.calls_itself, cached.runs_itself], ids=["call", "run"])
+def test_a_serialized_task_that_calls_itself_is_refused_and_does_not_wait_for_itself(task: Any) -> None:
+    """By a call, and by a run of its own."""
     with pytest.raises(errors.RuntimeUserError, match="called from itself") as caught:
-        run(cached.calls_itself, x=1)
+        run(task, x=1)
     assert caught.value.code == "CircularCallError"
 
 

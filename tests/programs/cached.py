@@ -104,6 +104,12 @@ def calls_itself(x: int) -> int:
     return calls_itself(x)
 
 
+@env.task(cache=flyte.Cache(behavior="auto", serialize=True))
+async def runs_itself(x: int) -> int:
+    run = await flyte.run.aio(runs_itself, x=x)
+    return int(run.outputs()[0])
+
+
 @env.task
 async def many(n: int, marks: str) -> int:
     return sum(await asyncio.gather(*[double.aio(number, marks) for number in range(n)]))

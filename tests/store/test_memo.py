@@ -43,7 +43,7 @@ class Run:
 @dataclass(eq=False)
 class Call:
     task: str = "env.task"
-    parent: Call | None = None
+    caller: Call | None = None
 
 
 def call_of(inputs: dict[str, Packed] | None = None, **cache: Any) -> Invocation:
