@@ -162,10 +162,12 @@ class Replica:
         self._child.send(*message)
 
     def signal(self, seat: Seat, number: int) -> None:
-        """Do for one seat what a signal does to a process of one's own, and no more than that to the others, where it can be helped."""
+        """Do for one seat what a signal does to a process of one's own. Where several may be at work they are tasks of a loop,
+        and one of them can be asked to end without harm to the others, or to what the process has loaded.
+        """
         if seat.talk is None:
             self.leave(seat)
-        elif number == signal.SIGTERM and len(self.seats) > 1:
+        elif number == signal.SIGTERM and self._concurrency > 1:
             self.send("cancel_request", seat.number)
         else:
             if number in (signal.SIGTERM, signal.SIGKILL):

@@ -566,8 +566,8 @@ async def test_what_is_printed_belongs_to_the_oldest_at_work_and_to_the_last_whe
     assert two.printed == b"23"
 
 
-async def test_signals_go_to_the_process_of_one_that_is_alone() -> None:
-    bench = Bench(concurrency=2)
+async def test_signals_go_to_the_process_where_there_is_one_task_at_a_time() -> None:
+    bench = Bench(concurrency=1)
     seat, _ = await bench.take()
     seat.signal(signal.SIGTERM)
     assert bench.child(seat).signals == [signal.SIGTERM]
