@@ -81,6 +81,17 @@ class ForkServer:
         control = self._control.fileno()
         poll.register(control, select.POLLIN)
         poll.register(self._wake.fileno(), select.POLLIN)
+        me = os.getpid()
+        try:
+            self._serve(poll, control)
+        except BaseException:  # whatever it is, nothing may be left behind; what it is goes to the engine's log
+            if os.getpid() != me:
+                os._exit(1)
+            with suppress(Exception):
+                sys.__excepthook__(*sys.exc_info())
+            self._end()
+
+    def _serve(self, poll: Any, control: int) -> NoReturn:
         while True:
             ready = poll.poll(SWEEP_SECONDS * 1000 if self._sweep_at else None)
             for fd, _ in ready:
@@ -166,13 +177,15 @@ class ForkServer:
             gc.collect()
             gc.freeze()
             self._frozen = True
-        ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
-        out_read, out_write = os.pipe()
-        err_read, err_write = os.pipe()
+        opened: list[int] = []
         try:
+            ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
+            for _ in range(2):
+                opened.extend(os.pipe())
+            out_read, out_write, err_read, err_write = opened
             pid = fork()
-        except OSError as error:
-            for fd in (out_read, out_write, err_read, err_write):
+        except OSError as error:  # no more processes, or descriptors: for now
+            for fd in opened:
                 os.close(fd)
             self._send("unforked", f"{type(error).__name__}: {error}")
             return
@@ -184,7 +197,10 @@ class ForkServer:
             self._become_child(theirs, out_write, err_write, (ours, out_read, err_read))
         self._children.add(pid)
         fds = b"".join([fd.to_bytes(4, sys.byteorder) for fd in (ours.fileno(), out_read, err_read)])
-        self._control.sendmsg([pack_frame(("child", pid))], [(SOL_SOCKET, SCM_RIGHTS, fds)])
+        try:
+            self._control.sendmsg([pack_frame(("child", pid))], [(SOL_SOCKET, SCM_RIGHTS, fds)])
+        except OSError:  # the engine went while we forked
+            self._end()
         for fd in (out_read, out_write, err_read, err_write):
             os.close(fd)
         ours.close()
