@@ -1,4 +1,4 @@
-"""Admission: the ledger of what this machine has, the one line in which calls wait for it, and the leases on it.
+"""Admission: the ledger of what this machine has, the lines in which calls wait for it, and the leases on it.
 
 A call is given all that it claims at once or nothing, so none holds one thing while it waits for another. Equal claims wait in
 one line. Among the first of all lines, a higher priority goes first, and then who came first; what one of them claims is kept free

@@ -544,7 +544,7 @@ class Simulation:
         assert len(set(lease.cores)) == (claim.amounts.cpu if claim.pinned else 0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(nodes, min_size=1, max_size=8))
 def test_every_tree_of_calls_comes_to_its_end_and_everything_comes_back(roots: list[Node]) -> None:
     """Whatever tasks ask for, hold while they wait and give up, nobody waits for ever, and nothing is lost or made."""
@@ -577,7 +577,7 @@ class Watched(Ledger):
         return super()._grant(claim, owner, above, borrowed)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(nodes, min_size=1, max_size=8))
 def test_no_lease_is_given_over_the_budget(roots: list[Node]) -> None:
     """Only resuming overdraws, and borrowing, which never takes from a task that runs."""
