@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from faults.order import Order
 from faults.outside import Program
+
+from localflyte.runs.journal import replay_journal
 
 _ROW = re.compile(r"test_row_(\d+)_")
 _outcomes: dict[int, list[tuple[str, float, str]]] = defaultdict(list)
@@ -48,12 +53,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Start programs; whatever they left is a failure of the test, and is ended."""
     programs: list[Program] = []
+    numbers = count()
 
     def begin(text: str, *arguments: str, **more: Any) -> Program:
-        folder = tmp_path / f"program{len(programs)}" if programs else tmp_path
-        folder.mkdir(exist_ok=True)
-        programs.append(Program(folder, text, *arguments, **more))
-        return programs[-1]
+        folder = tmp_path / f"program{next(numbers)}"
+        folder.mkdir()
+        programs.append(program := Program(folder, text, *arguments, **more))
+        return program
 
     yield begin
     left = []
@@ -64,3 +70,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
         left += program.left_after()
         program.close()
     assert not left
+    for program in programs:
+        check_journals(program.home)
+
+
+def check_journals(home: Path) -> None:
+    """Whatever happened to an engine, the events that it wrote down came in a legal order."""
+    for folder in (home / "runs").glob("*"):
+        order = Order()
+        with contextlib.suppress(FileNotFoundError):  # it was killed before it had one
+            replay_journal(str(folder), order)
+        order.check()

@@ -28,8 +28,13 @@ class Program:
     def __init__(self, folder: Path, text: str, *arguments: str, env: dict[str, str] | None = None, terminal: int | None = None) -> None:
         (folder / "program.py").write_text(text)
         self.folder = folder
-        self.home = folder / "home"
-        environ = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "LOCALFLYTE_HOME": str(self.home), **(env or {})}
+        environ = {
+            **os.environ,
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+            "LOCALFLYTE_HOME": str(folder / "home"),
+            **(env or {}),
+        }
+        self.home = Path(environ["LOCALFLYTE_HOME"])
         stream = subprocess.PIPE if terminal is None else terminal
         self.process = subprocess.Popen(
             [sys.executable, *(arguments or ("program.py",))],
