@@ -37,7 +37,7 @@ async def watch(pids: list[int], seconds: int) -> list[float]:
     """Watch the children and keep what each second costs."""
     watch = Watch(EVERY)
     for pid in pids:
-        watch.add(Guard(pid, Limits(memory=LIMIT), 0, lambda: None, lambda pids, memory: None))
+        watch.add(Guard(pid, Limits(memory=LIMIT), 0, lambda: None, lambda processes, memory, done: done(None)))
     await asyncio.sleep(1)  # the first look is the dearest, and happens once a task
     costs = []
     for _ in range(seconds):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
 
 from localflyte.engine.admission import Lease
 from localflyte.engine.call import Call
@@ -18,6 +22,7 @@ from localflyte.launch.machine import usable_cores
 from localflyte.launch.wall import Wall
 from localflyte.launch.wall import WallMaker
 from localflyte.launch.wall import find_wall
+from localflyte.launch.watch import BuildWall
 from localflyte.launch.watch import Guard
 from localflyte.launch.watch import Limits
 from localflyte.launch.watch import Watch
@@ -39,6 +44,8 @@ class Holding:
         self._cores = usable_cores()
         self._walls: WallMaker | None = None
         self._walls_sought = False
+        #: a thread for what the kernel takes its time for: 20 ms to move a process into a group of a unified tree
+        self._mason = ThreadPoolExecutor(1, "localflyte-walls")
         self._oom_kills = kernel_oom_kills()
         self._has_gpus = bool(visible_gpus())
 
@@ -80,6 +87,7 @@ class Holding:
     def close(self) -> None:
         """Watch nothing any more."""
         self._watch.close()
+        self._mason.shutdown()
         if self._walls is not None:
             self._walls.close()
 
@@ -94,18 +102,28 @@ class Holding:
             self._walls = find_wall(self._settings)
         return self._walls
 
-    def _builder(self, call: Call, number: int, child: Worker, limits: Limits) -> Callable[[list[int], int | None], Wall | None]:
+    def _builder(self, call: Call, number: int, child: Worker, limits: Limits) -> BuildWall:
         """:return: what puts a harder wall around an attempt that has lived long enough to be looked at"""
+        loop = asyncio.get_running_loop()
 
-        def build(pids: list[int], memory: int | None) -> Wall | None:
-            walls = None if child.shared else self._find_walls()  # a shared process outlives this attempt
-            if walls is None:
+        def make(processes: list[psutil.Process], memory: int | None) -> Wall | None:
+            walls = self._find_walls()
+            pids = [process.pid for process in processes if process.is_running()]  # and not another of the same number
+            if walls is None or not pids:
                 return None
             try:
                 return walls.make(f"{call.run.name}-{call.action}-{number}", pids, memory=memory, cpu=limits.cpu)
             except OSError as error:
-                call.run.notice(f"no cgroup could be made for {call.task} ({error}); the sampler alone holds it to its limits")
+                text = f"no cgroup could be made for {call.task} ({error}); the sampler alone holds it to its limits"
+                loop.call_soon_threadsafe(call.run.notice, text)
                 return None
+
+        def build(processes: list[psutil.Process], memory: int | None, done: Callable[[Wall | None], None]) -> None:
+            if child.shared or (self._walls_sought and self._walls is None):
+                done(None)  # there are none, or its process outlives this attempt
+                return
+            made = self._mason.submit(make, processes, memory)
+            made.add_done_callback(lambda future: loop.call_soon_threadsafe(done, future.result()))
 
         return build
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -84,7 +85,8 @@ class Wall:
 
 
 class WallMaker:
-    """Makes walls, and removes what is left of them. It blocks for what the kernel takes: see `move_seconds`.
+    """Makes walls, and removes what is left of them. `make` blocks for what the kernel takes, see `move_seconds`, and may run in
+    a thread beside the one that does the rest.
 
     :param ground: where groups can be made
     """
@@ -100,6 +102,7 @@ class WallMaker:
         self._numbers = count(1)
         self._groups: set[Group] = set()
         self._doomed: list[Group] = []
+        self._lock = threading.Lock()
 
     def make(self, name: str, pids: Iterable[int], *, memory: int | None, cpu: float | None) -> Wall:
         """Put processes behind a wall of their own, with all that they will start.
@@ -109,7 +112,6 @@ class WallMaker:
         :param cpu: the cores they may use
         :raises OSError: if the system refuses; the processes are then to be watched some other way
         """
-        self.sweep()
         stem = f"{self._marker}{next(self._numbers)}-{re.sub('[^A-Za-z0-9_.-]', '_', name)[:NAME_LENGTH]}"
         wanted: dict[str, list[tuple[str, str, bool]]] = {}
         if memory is not None:
@@ -139,15 +141,17 @@ class WallMaker:
 
     def remove(self, group: Group) -> None:
         """End a group as soon as it can be: a process that was killed is in it until it is gone."""
-        if group in self._groups:
-            self._groups.discard(group)
-            if not group.remove():
-                group.kill()
-                self._doomed.append(group)
+        self.sweep()
+        with self._lock:
+            if group in self._groups:
+                self._groups.discard(group)
+                if not group.remove():
+                    group.kill()
+                    self._doomed.append(group)
 
     def sweep(self) -> None:
         """Remove what could not be removed before."""
-        if self._doomed:
+        with self._lock:
             self._doomed = [group for group in self._doomed if not group.remove()]
 
     def leftovers(self) -> list[Group]:

@@ -61,16 +61,18 @@ class Breach(NamedTuple):
     """``"sampler"`` or ``"kernel"``."""
 
 
+BuildWall = Callable[[list[psutil.Process], int | None, Callable[[Wall | None], None]], None]
+
+
 class Guard:
     """One attempt under watch.
 
     :param kill: ends the whole tree, at once
-    :param wall: given the pids and what memory they may take from then on, puts a harder wall around them, where there is one
+    :param wall: given the processes and what memory they may take from then on, puts a harder wall around them where there can be
+        one, and hands it, or ``None``, to its last argument, perhaps later
     """
 
-    def __init__(
-        self, pid: int, limits: Limits, bare: int, kill: Callable[[], None], wall: Callable[[list[int], int | None], Wall | None]
-    ) -> None:
+    def __init__(self, pid: int, limits: Limits, bare: int, kill: Callable[[], None], wall: BuildWall) -> None:
         self.pid = pid
         self.limits = limits
         self.breach: Breach | None = None
@@ -86,6 +88,7 @@ class Guard:
         self._looks = 0
         self._calm = 0
         self._throttle: Throttle | None = None
+        self._loose = self._closed = False
 
     def look(self, now: float) -> None:
         """Look at the tree once, and end it if it is over a limit."""
@@ -118,12 +121,14 @@ class Guard:
 
     def loosen(self) -> None:
         """Let the tree run as fast as it can: it is asked to end."""
+        self._loose = True
         if self._throttle is not None:
             self._throttle.close()
             self._throttle = None
 
     def close(self) -> None:
         """Let the tree go: it is gone, or it is no longer ours."""
+        self._closed = True
         self.loosen()
         if self._wall is not None:
             self.verdict()  # while it can still tell
@@ -138,10 +143,19 @@ class Guard:
             # What the tree holds by now stays with the group it came from, and may be given back there. So the wall stands
             # where no task that keeps its limit can reach it, copies of the bare interpreter's own pages included.
             room = None if memory is None else memory + self._bare + WALL_SLACK
-            self._wall = self._make_wall([process.pid for process in meter.each()], room)
-        if cpu is not None and not (self._wall is not None and self._wall.holds_cpu):
-            self._throttle = Throttle(cpu, lambda: self._signal(signal.SIGSTOP), lambda: self._signal(signal.SIGCONT))
+            self._make_wall(list(meter.each()), room, self._stand)
         return meter
+
+    def _stand(self, wall: Wall | None) -> None:
+        """Take the wall that has been made, or learn that there is none."""
+        if self._closed:
+            if wall is not None:
+                wall.close()
+            return
+        self._wall = wall
+        cpu = self.limits.cpu
+        if cpu is not None and not self._loose and not (wall is not None and wall.holds_cpu):
+            self._throttle = Throttle(cpu, lambda: self._signal(signal.SIGSTOP), lambda: self._signal(signal.SIGCONT))
 
     def _look_at_memory(self, meter: Meter, limit: int, now: float) -> None:
         resident = meter.resident()

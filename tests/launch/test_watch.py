@@ -46,7 +46,7 @@ def pid() -> Iterator[int]:
 
 def guard(pid: int, wall: Any = None, **limits: Any) -> tuple[Guard, list[str]]:
     killed: list[str] = []
-    return Guard(pid, Limits(**limits), 0, lambda: killed.append("killed"), lambda pids, memory: wall), killed
+    return Guard(pid, Limits(**limits), 0, lambda: killed.append("killed"), lambda processes, memory, done: done(wall)), killed
 
 
 def test_below_the_limit_nothing_happens_and_the_peak_is_kept(pid: int) -> None:
@@ -149,3 +149,21 @@ def test_closing_lets_every_guard_go(pid: int) -> None:
         return wall.closed and watch._timer is None
 
     assert asyncio.run(watch())
+
+
+def test_a_wall_that_is_ready_too_late_is_taken_down(pid: int) -> None:
+    wall, ready = FakeWall(), []
+    held = Guard(pid, Limits(memory=500 * MIB, cpu=0.5), 0, list, lambda processes, memory, done: ready.append(done))
+    held.look(1.0)
+    held.close()
+    ready[0](wall)
+    assert wall.closed
+
+
+def test_a_task_that_was_asked_to_end_is_not_throttled_any_more(pid: int) -> None:
+    ready: list[Any] = []
+    held = Guard(pid, Limits(cpu=0.5), 0, list, lambda processes, memory, done: ready.append(done))
+    held.look(1.0)
+    held.loosen()
+    ready[0](None)
+    assert held._throttle is None
