@@ -85,5 +85,5 @@ def test_calls_that_are_cancelled_leave_nothing() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="lists /proc/self/fd")
 def test_a_task_has_no_descriptors_but_its_own() -> None:
-    """Three streams, the link, the loop's none, and the one that lists them."""
-    assert run(wide.descriptors) == 5
+    """Three streams, the link, the lifeline, the loop's none, and the one that lists them."""
+    assert run(wide.descriptors) == 6
