@@ -21,7 +21,7 @@ from typing import Any
 from typing import NoReturn
 
 if TYPE_CHECKING:
-    from localflyte.engine.thread import Submission
+    from localflyte.engine.submission import Submission
     from localflyte.spec.run import RunResult
 
 __all__ = ("Interrupted", "finish", "raising", "watching")
