@@ -11,6 +11,9 @@ import logging
 import os
 import sys
 
+from localflyte.api.records import stamp
+from localflyte.api.records import stamp_records
+
 __all__ = ("configure", "logger", "say_once", "system_logger")
 
 _said: set[str] = set()
@@ -57,15 +60,7 @@ class _StandardError(logging.Handler):
 
 
 def _add_context(record: logging.LogRecord) -> bool:
-    """Put the run and the action that are under way on a record, under the names that flyte uses."""
-    context = sys.modules.get("localflyte.api.context")  # not loaded: then no task is running here
-    current = context.ctx() if context is not None else None
-    action = getattr(current, "action", None)
-    record.__dict__.update(
-        run_name=getattr(action, "run_name", None),
-        action_name=getattr(action, "name", None),
-        is_flyte_internal=record.name == "flyte",
-    )
+    stamp(record)  # again: a program may have set a record factory that does not ask ours
     return True
 
 
@@ -123,5 +118,6 @@ def _make(name: str, variable: str, default: int) -> logging.Logger:
     return made
 
 
+stamp_records()
 system_logger = _make("flyte", "LOG_LEVEL", logging.WARNING)
 logger = _make("flyte.user", "USER_LOG_LEVEL", logging.INFO)

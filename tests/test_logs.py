@@ -12,6 +12,7 @@ import pytest
 
 import localflyte as flyte
 from localflyte import logs
+from localflyte.api.records import stamp_records
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +83,49 @@ def test_record_says_which_action_wrote_it(capsys: pytest.CaptureFixture[str]) -
     finally:
         context.activate(None)
     assert capsys.readouterr().err == "[r1][a7] INFO inside\n"
+
+
+@pytest.fixture
+def own_handler() -> Iterator[list[str]]:
+    """A logger of the program's own, whose format names what Flyte puts on records."""
+    lines: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    own = logging.getLogger("a.program")
+    handler = Kept()
+    handler.setFormatter(logging.Formatter("%(run_name)s %(action_name)s %(message)s"))
+    own.addHandler(handler)
+    yield lines
+    own.removeHandler(handler)
+
+
+def test_records_of_other_loggers_say_it_too(own_handler: list[str]) -> None:
+    from localflyte.api import context
+
+    logging.getLogger("a.program").warning("outside")
+    context.enter({"run": "r1", "action": "a7"})
+    try:
+        logging.getLogger("a.program").warning("inside")
+    finally:
+        context.activate(None)
+    assert own_handler == ["None None outside", "r1 a7 inside"]
+
+
+def test_a_programs_own_way_to_make_records_stays(own_handler: list[str]) -> None:
+    before = logging.getLogRecordFactory()
+
+    class Marked(logging.LogRecord):
+        def getMessage(self) -> str:
+            return f"marked {super().getMessage()}"
+
+    logging.setLogRecordFactory(Marked)
+    try:
+        stamp_records()
+        stamp_records()
+        logging.getLogger("a.program").warning("line")
+    finally:
+        logging.setLogRecordFactory(before)
+    assert own_handler == ["None None marked line"]

@@ -27,7 +27,9 @@ def load_module(name: str, file: str) -> ModuleType:
     if not file:
         from importlib import import_module
 
-        return import_module(name)
+        module = import_module(name)
+        _stamp_records()
+        return module
     from importlib.util import module_from_spec
     from importlib.util import spec_from_file_location
 
@@ -42,7 +44,15 @@ def load_module(name: str, file: str) -> ModuleType:
         sys.modules.pop(name, None)
         raise
     sys.modules["__main__"] = module
+    _stamp_records()
     return module
+
+
+def _stamp_records() -> None:
+    if "logging" in sys.modules:  # a worker does without, and so do most programs
+        from localflyte.api.records import stamp_records
+
+        stamp_records()
 
 
 def find_task(ref: TaskRef) -> Any:

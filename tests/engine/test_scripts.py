@@ -387,3 +387,26 @@ def test_a_sitecustomize_of_the_persons_own_still_runs(tmp_path: Path) -> None:
     )
     write(tmp_path, "localflyte", program=program)
     assert run(tmp_path, "localflyte", "program.py") == [f"True {tmp_path}/own/sitecustomize.py"]
+
+
+def test_a_log_format_of_the_programs_own_can_name_run_and_action(tmp_path: Path, way: str) -> None:
+    text = """
+import logging
+import sys
+import flyte
+env = flyte.TaskEnvironment("logs")
+own = logging.getLogger("own")
+handler = logging.StreamHandler(sys.stdout)
+handler.setFormatter(logging.Formatter("%(action_name)s %(message)s of %(run_name)s"))
+own.addHandler(handler)
+
+@env.task
+def logs() -> None:
+    own.warning("line")
+
+if __name__ == "__main__":
+    print(flyte.run(logs).name)
+"""
+    write(tmp_path, way, program=text)
+    line, name = run(tmp_path, way, "program.py")
+    assert line == f"a0 line of {name}"
