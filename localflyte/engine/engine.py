@@ -140,7 +140,7 @@ class Engine:
     async def admit(self, call: Call) -> Lease:
         """Wait until the run, the queue and the machine have room for the call, and the pool if it is to be had from one."""
         plan = call.invocation.plan
-        return await self.gate.admit(call, None if plan.reuse is None else self._pools.find(call.run, plan))
+        return await self.gate.admit(call, None if plan.reuse is None else await self._pools.find(call.run, plan))
 
     def give_up(self, call: Call) -> None:
         """Stop importing the module of a call that may not wait for it any longer."""

@@ -47,6 +47,9 @@ class Launcher(Protocol):
     async def take(self, run: RunView, plan: Plan) -> Child:
         """:return: a child that has the plan's module loaded, and waits for its first request"""
 
+    async def identity(self, run: RunView, plan: Plan) -> tuple[object, ...]:
+        """:return: what is equal for two plans that may share a process"""
+
 
 class _Turn:
     """Somebody who waits for a seat."""
@@ -288,14 +291,17 @@ class Pools:
         #: the pool of a plan in a run; both are kept beside so that their ids stay their own
         self._known: dict[tuple[int, int], tuple[object, Plan, Pool]] = {}
 
-    def find(self, run: RunView, plan: Plan) -> Pool:
-        """:return: the pool of a plan that is to be reused"""
+    async def find(self, run: RunView, plan: Plan) -> Pool:
+        """:return: the pool of a plan that is to be reused
+        :raises SecretNotFoundError: if a secret of the task is nowhere
+        """
         known = self._known.get((id(run), id(plan)))
         if known is not None:
             return known[2]
         terms = plan.reuse
         assert terms is not None  # who asks has looked
-        key = _key(run, plan, terms)
+        scope = id(run) if terms.scope == "run" else 0
+        key = (plan.environment, terms, plan.resources, scope, await self._launcher.identity(run, plan))
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = Pool(self._launcher, terms, self._clock, self._grace, self._drop)
@@ -306,7 +312,7 @@ class Pools:
         """:return: a seat in a replica that has the plan's module loaded
         :raises RuntimeSystemError: if none can be started
         """
-        return await self.find(run, plan).take(run, plan)
+        return await (await self.find(run, plan)).take(run, plan)
 
     def forget(self, run: RunView) -> None:
         """Drop what is remembered for a run that ended, and end the pools that were its own; others stay warm for the next."""
@@ -329,14 +335,6 @@ class Pools:
     def _drop(self, pool: Pool) -> None:
         self._pools = {key: each for key, each in self._pools.items() if each is not pool}
         self._known = {key: entry for key, entry in self._known.items() if entry[2] is not pool}
-
-
-def _key(run: RunView, plan: Plan, terms: ReuseTerms) -> tuple[object, ...]:
-    """:return: what two plans have in common that may share replicas: all that a task could see before its first line runs"""
-    around = run.request.surroundings
-    place = (around.python, plan.working_dir or around.cwd, around.sys_path, around.argv, around.alias, around.umask)
-    env = frozenset({**around.env, **plan.env_vars}.items())
-    return plan.environment, terms, plan.resources, plan.secrets, env, place, id(run) if terms.scope == "run" else 0
 
 
 def _closed() -> RuntimeSystemError:

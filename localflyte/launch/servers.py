@@ -85,6 +85,13 @@ class Servers:
                 self._apart.add(plan.task.module)
                 self._known.pop((id(run), id(plan)), None)
 
+    async def identity(self, run: RunView, plan: Plan) -> tuple[object, ...]:
+        """:return: what is equal for two plans that may share a process: all that a task could see before its first line runs
+        :raises SecretNotFoundError: if a secret of the task is nowhere
+        """
+        where, _, files = await self._where(run, plan)
+        return *where, files
+
     def give_up(self, plan: Plan) -> None:
         """Stop importing the module of a task that may not wait for it any longer."""
         for handle in tuple(self._handles.values()):
@@ -107,21 +114,24 @@ class Servers:
         self._retired.clear()
         self._mounts.close()
 
-    async def _ready(self, run: RunView, plan: Plan) -> ForkServerHandle:
+    async def _where(self, run: RunView, plan: Plan) -> tuple[tuple[object, ...], dict[str, str], _Files]:
         around = run.request.surroundings
         given = await self._secrets.give(run, plan)
         built = build_environment(around.env, plan, self._settings.pass_env, self._cores, alias=around.alias)
         env = {**built, **given.variables}
         cwd, variables = plan.working_dir or around.cwd, tuple(sorted(env.items()))
-        apart = plan.task.module if plan.task.module in self._apart else ""
-        where = (around.python, cwd, around.sys_path, around.argv, around.alias, around.umask, variables, given.files, apart)
+        return (around.python, cwd, around.sys_path, around.argv, around.alias, around.umask, variables), env, given.files
+
+    async def _ready(self, run: RunView, plan: Plan) -> ForkServerHandle:
+        place, env, files = await self._where(run, plan)
+        where = (*place, files, plan.task.module if plan.task.module in self._apart else "")
         while True:
             preload = where not in self._threaded
             handle = self._handles.get((where, preload))
             if handle is not None and not handle.alive and not self._may_replace(run, where, preload, handle):
                 continue
             if handle is None or not handle.alive:
-                handle = self._start(run, plan, (where, preload), env, given.files)
+                handle = self._start(run, plan, (where, preload), env, files)
             problem = await handle.load(plan.task.module, plan.task.file)
             if not handle.alive:
                 continue

@@ -106,6 +106,15 @@ def test_as_many_replicas_as_declared_are_kept_warm() -> None:
     assert pid in replicas_there()
 
 
+def test_a_replica_serves_only_those_with_the_same_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for value in ("12345678", "1234567890", "1234567890"):
+        monkeypatch.setenv("REUSE_TOKEN", value)
+        found.append(run(reuse.tells_the_length))
+    assert [length for length, _ in found] == [8, 10, 10]
+    assert found[0][1] != found[1][1] == found[2][1]
+
+
 # -- several at once ------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -161,6 +162,10 @@ class Launcher:
             raise self.problem
         self.children.append(FakeChild(100 + len(self.children)))
         return self.children[-1]
+
+    async def identity(self, run: Any, plan: Plan) -> tuple[object, ...]:
+        await anyio.lowlevel.checkpoint()
+        return plan.working_dir, *sorted(plan.env_vars.items())
 
     @property
     def kept(self) -> list[int]:
@@ -672,8 +677,9 @@ async def test_plans_of_one_environment_share_a_pool_and_others_do_not() -> None
     pools = Pools(launcher, GRACE, Clock())
     run = Run(plan_of())
     same, longer = plan_of(), plan_of(idle_ttl=90.0)
-    pids = await pids_of(pools, launcher, (run, plan_of()), (run, same), (Run(same), same), (run, longer))
-    assert pids == [100, 100, 100, 101]
+    elsewhere = replace(same, working_dir="/tmp")
+    pids = await pids_of(pools, launcher, (run, plan_of()), (run, same), (Run(same), same), (run, longer), (run, elsewhere))
+    assert pids == [100, 100, 100, 101, 102]
 
 
 async def test_with_the_scope_of_a_run_each_run_has_its_own_and_ends_it() -> None:
@@ -692,9 +698,9 @@ async def test_a_pool_that_is_empty_is_dropped() -> None:
     run = Run(plan_of())
     plan = plan_of()
     await pids_of(pools, launcher, (run, plan))
-    pool = pools.find(run, plan)
+    pool = await pools.find(run, plan)
     clock.go_on(100.0)
-    assert pools.find(run, plan) is not pool
+    assert await pools.find(run, plan) is not pool
 
 
 def test_a_replica_says_what_it_is() -> None:

@@ -21,6 +21,9 @@ pair = flyte.TaskEnvironment("pair", reusable=flyte.ReusePolicy(replicas=(1, 2))
 warm = flyte.TaskEnvironment("warm", reusable=flyte.ReusePolicy(replicas=(2, 2)))
 crowd = flyte.TaskEnvironment("crowd", reusable=flyte.ReusePolicy(replicas=1, concurrency=4))
 of_a_run = flyte.TaskEnvironment("of_a_run", reusable=flyte.ReusePolicy(replicas=1, scope="run"))
+secretive = flyte.TaskEnvironment(
+    "secretive", reusable=flyte.ReusePolicy(replicas=1), secrets=flyte.Secret("REUSE_TOKEN", as_env_var="REUSE_TOKEN")
+)
 plain = flyte.TaskEnvironment("plain")
 
 calls = 0
@@ -399,3 +402,8 @@ def hangs_forever(note: str) -> int:
     Path(note).write_text(f"{os.getpid()} {process.pid}")
     while True:
         time.sleep(1000)
+
+
+@secretive.task
+def tells_the_length() -> list[int]:
+    return [len(os.environ["REUSE_TOKEN"]), os.getpid()]
