@@ -82,7 +82,7 @@ class Run:
 
     @dual
     async def wait(self, quiet: bool = False, wait_for: str = "terminal") -> None:
-        """Wait for the end; it has come already."""
+        """Wait for the end, or for the start: both have come already."""
 
     def done(self) -> bool:
         """:return: whether the run has ended"""
@@ -137,7 +137,16 @@ class Run:
 
     @dual
     async def abort(self, reason: str = "") -> None:
-        """Do nothing: the run has ended."""
+        """Change nothing, and say so: flyte.run waits for the end, so the run that you hold has ended.
+
+        What ends a run before is Ctrl-C, or cancelling the asyncio task that awaits ``flyte.run.aio``. Both ask its tasks first.
+        """
+        from localflyte.logs import say_once
+
+        say_once(
+            f"{self.name} has ended already, so abort() changes nothing: flyte.run waits for the end on this machine. "
+            "To abort a run that goes on, press Ctrl-C, or cancel the asyncio task that awaits flyte.run.aio(...)."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """:return: name, task, phase and page as plain values"""
