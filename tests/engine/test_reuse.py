@@ -40,7 +40,14 @@ def soon(holds: Callable[[], bool]) -> bool:
 
 def gone(*pids: int) -> bool:
     """Whether these processes end, now or soon."""
-    return soon(lambda: not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids))
+    return soon(lambda: not any(map(is_running, pids)))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def replicas_there() -> set[int]:
