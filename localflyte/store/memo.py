@@ -59,6 +59,8 @@ class Memo:
         self._index = Index(os.path.join(root, "index"))
         self._contents = Contents()
         self._turns: dict[str, _Turn] = {}
+        #: the keys that something called from a call waits for
+        self._held_up: dict[_Call, list[_Turn]] = {}
         #: what has been said to a run already; a run whose index failed is left in peace
         self._said: WeakKeyDictionary[_Run, set[str]] = WeakKeyDictionary()
 
@@ -82,30 +84,70 @@ class Memo:
     async def turn(self, key: Key, call: _Call) -> AsyncIterator[None]:
         """With ``serialize=True``, hold the key so that identical work is done once and the others find it done.
 
-        :raises RuntimeUserError: if a call that this one was made from holds the key: it would wait for itself
+        :raises RuntimeUserError: if the call would wait for itself, as when a task calls itself, directly or around, with the same inputs
         """
         if not key.serialize:
             yield
             return
         turn = self._turns.setdefault(key.digest, _Turn())
-        above = call.caller
-        while above is not None:
-            if above is turn.holder:
-                message = f"Task {call.task} (cache serialize=True) is called from itself with the same inputs: it would wait for itself."
-                raise RuntimeUserError("CircularCallError", f"{message} Call it with other inputs, or without serialize.")
-            above = above.caller
+        line = _line(call)
+        circle = self._circle(turn, line)
+        if circle:
+            message = f"Task {call.task} (cache serialize=True) would wait for itself: {circle}."
+            raise RuntimeUserError("CircularCallError", f"{message} Call it with other inputs, or without serialize.")
         turn.users += 1
+        waiting = turn.lock.locked()
+        if waiting:
+            self._wait(turn, line)
         try:
             async with turn.lock:
+                if waiting:
+                    waiting = self._waited(turn, line)
                 turn.holder = call
                 try:
                     yield
                 finally:
                     turn.holder = None
         finally:
+            if waiting:
+                self._waited(turn, line)
             turn.users -= 1
             if not turn.users:
                 del self._turns[key.digest]
+
+    def _wait(self, turn: _Turn, line: list[_Call]) -> None:
+        for caller in line:
+            self._held_up.setdefault(caller, []).append(turn)
+
+    def _waited(self, turn: _Turn, line: list[_Call]) -> bool:
+        for caller in line:
+            turns = self._held_up[caller]
+            turns.remove(turn)
+            if not turns:
+                del self._held_up[caller]
+        return False
+
+    def _circle(self, turn: _Turn, line: list[_Call]) -> str:
+        """Follow who waits for whom: from who works on a key, by what was called from there and waits for another key.
+
+        :return: the circle in words; empty if there is none
+        """
+        seen: list[_Turn] = []
+        ahead = [(turn, "")]
+        while ahead:
+            turn, words = ahead.pop()
+            holder = turn.holder
+            if holder is None or turn in seen:
+                continue
+            if holder in line:
+                return " -> ".join(call.task for call in reversed(line[: line.index(holder) + 1])) + words
+            seen.append(turn)
+            ahead += [
+                (other, f"{words}; {holder.task} runs already, and waits for {other.holder.task}")
+                for other in self._held_up.get(holder, ())
+                if other.holder is not None
+            ]
+        return ""
 
     async def lookup(self, run: _Run, key: Key, action: str) -> tuple[Packed, ...] | None:
         """:return: the outputs that a success stored under the key, or ``None``"""
@@ -183,6 +225,14 @@ class _Turn:
         self.lock = anyio.Lock()
         self.users = 0
         self.holder: _Call | None = None
+
+
+def _line(call: _Call) -> list[_Call]:
+    """:return: a call, who made it, who made that, and so on"""
+    line = [call]
+    while (caller := line[-1].caller) is not None:
+        line.append(caller)
+    return line
 
 
 def _text(error: Exception) -> str:

@@ -144,14 +144,6 @@ def test_identical_calls_of_a_serialized_task_run_once(marks: str) -> None:
     assert times(marks) == 1
 
 
-@pytest.mark.parametrize("task", [cached.calls_itself, cached.runs_itself], ids=["call", "run"])
-def test_a_serialized_task_that_calls_itself_is_refused_and_does_not_wait_for_itself(task: Any) -> None:
-    """By a call, and by a run of its own."""
-    with pytest.raises(errors.RuntimeUserError, match="called from itself") as caught:
-        run(task, x=1)
-    assert caught.value.code == "CircularCallError"
-
-
 def flip_blobs(store: Path) -> None:
     for blob in store.glob("blobs/*/*"):
         blob.chmod(0o600)

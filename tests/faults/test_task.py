@@ -280,23 +280,6 @@ def test_row_16_the_callers_process_never_runs_task_code() -> None:
     assert "LEFT_BEHIND" not in os.environ
 
 
-# -- what the caller no longer wants -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("which", ["polite", "deaf"])
-def test_row_30_cancelling_an_await_ends_the_child_process(which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOCALFLYTE_GRACE_SECONDS", "0.2")
-    path = tmp_path / "pid"
-    assert run(misbehaving.cancels, path=str(path), which=which) == "cancelled"
-    assert not psutil.pid_exists(int(path.read_text()))
-
-
-def test_row_30_a_child_that_its_parent_forgot_is_ended_with_the_parent(tmp_path: Path) -> None:
-    path = tmp_path / "pid"
-    assert run(misbehaving.forgets, path=str(path)) == 1
-    assert not psutil.pid_exists(int(path.read_text()))
-
-
 def test_a_request_larger_than_the_machine_is_cut_and_said_or_refused_when_strict(monkeypatch: pytest.MonkeyPatch) -> None:
     task = misbehaving.fine.override(resources=flyte.Resources(cpu=1000))
     watch = Watch()

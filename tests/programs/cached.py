@@ -110,6 +110,42 @@ async def runs_itself(x: int) -> int:
     return int(run.outputs()[0])
 
 
+@env.task(cache=flyte.Cache(behavior="auto", serialize=True))
+async def calls_around(x: int) -> int:
+    return await comes_back(x)
+
+
+@env.task
+async def comes_back(x: int) -> int:
+    return await calls_around(x)
+
+
+@env.task(cache=flyte.Cache(behavior="auto", serialize=True))
+async def left(x: int) -> int:
+    """Call the other once both are at work, as the other does."""
+    await meet("left", "right")
+    return await right(x)
+
+
+@env.task(cache=flyte.Cache(behavior="auto", serialize=True))
+async def right(x: int) -> int:
+    await meet("right", "left")
+    return await left(x)
+
+
+async def meet(me: str, other: str) -> None:
+    folder = flyte.ctx().custom_context["folder"]
+    open(os.path.join(folder, me), "w").close()
+    while not os.path.exists(os.path.join(folder, other)):
+        await asyncio.sleep(0.005)
+
+
+@env.task
+async def crosswise(x: int) -> list[str]:
+    done = await asyncio.gather(left(x), right(x), return_exceptions=True)
+    return [str(getattr(each, "code", each)) for each in done] + [str(each) for each in done]
+
+
 @env.task
 async def many(n: int, marks: str) -> int:
     return sum(await asyncio.gather(*[double.aio(number, marks) for number in range(n)]))

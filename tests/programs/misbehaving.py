@@ -268,3 +268,15 @@ def third_time(path: str) -> int:
     if count < 3:
         raise ValueError(f"attempt {flyte.ctx().attempt_number}")
     return flyte.ctx().attempt_number
+
+
+@env.task(cache=flyte.Cache(behavior="auto", serialize=True))
+def stores(salt: int) -> bytes:
+    return salt.to_bytes(4, "big") * 50_000
+
+
+@env.task
+async def does_everything(path: str, salt: int) -> int:
+    """Call, retry, and store what is large, twice the same at once."""
+    parts = await asyncio.gather(stores.aio(salt), stores.aio(salt), third_time.override(retries=2).aio(path))
+    return len(parts[0]) + parts[2]

@@ -321,9 +321,30 @@ def test_a_call_that_would_wait_for_itself_is_refused(home: Path) -> None:
         root = Call("env.root")
         middle = Call("env.middle", root)
         async with memo.turn(serialized(1), root), memo.turn(serialized(2), middle):
-            with pytest.raises(RuntimeUserError, match="env.again .* called from itself"):
+            with pytest.raises(RuntimeUserError, match="env.again .* would wait for itself: env.root -> env.middle -> env.again"):
                 async with memo.turn(serialized(1), Call("env.again", middle)):
                     pass
         assert memo._turns == {}
+
+    in_memo(home, work)
+
+
+def test_two_calls_that_would_wait_for_each_other_are_refused(home: Path) -> None:
+    async def work(memo: Memo) -> None:
+        left, right = Call("env.left"), Call("env.right")
+
+        async def waits() -> None:
+            async with memo.turn(serialized(2), Call("env.right", left)):
+                pass
+
+        async with memo.turn(serialized(1), left), anyio.create_task_group() as tasks:
+            async with memo.turn(serialized(2), right):
+                tasks.start_soon(waits)
+                await anyio.wait_all_tasks_blocked()
+                with pytest.raises(RuntimeUserError, match="env.right -> env.left; env.left runs already, and waits for env.right"):
+                    async with memo.turn(serialized(1), Call("env.left", right)):
+                        pass
+        assert memo._turns == {}
+        assert memo._held_up == {}
 
     in_memo(home, work)
