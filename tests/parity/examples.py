@@ -2,7 +2,8 @@
 
     python tests/parity/examples.py CHECKOUT --theirs SDK_PYTHON --ours PYTHON [--folder basics ...] [--write docs/parity.md]
 
-Each program runs once with each interpreter, in a scratch copy of the checkout's examples, for at most a minute. What came out
+Each program runs once with each interpreter, in a scratch copy of the checkout's examples, for at most a minute. What a program
+asks for of its cluster, the folder `given` declares for localflyte (queues), and the environment for both (a secret). What came out
 is kept in a file of results, so that folders can be run one after the other and the page written from all of them. Why two
 outcomes differ is not something that a program can tell: reasons.toml says it, and what has no reason is marked so.
 """
@@ -35,7 +36,8 @@ MARK = "LOCALFLYTE_TEST_PARITY_MARK"
 LEAVE_WITHIN = 8.0  # seconds: the engine's own grace is 5
 KEPT_LINES = 400
 #: The folders that the project promises to run, then those where programs without servers and models are likely.
-FIRST = ("basics", "caching", "higher_order_patterns", "advanced", "retries_timeout", "customize", "context")
+FIRST = ("basics", "caching", "higher_order_patterns", "reuse", "queues", "retries_timeout", "advanced", "customize", "context")
+GIVEN = {"V2_SECRET_TEST": "the content of a secret"}  # for basics/secret_file_group.py
 
 NOISE = (
     (re.compile(r"\x1b\[[0-9;?]*[A-Za-z]"), ""),
@@ -108,6 +110,7 @@ def _run_all(options: argparse.Namespace, programs: list[str], results: dict[str
         for engine in ("ours", "theirs"):
             copies[engine] = Path(scratch, engine, "examples")
             shutil.copytree(options.checkout / "examples", copies[engine], symlinks=True)
+        shutil.copytree(HERE / "given", copies["ours"], dirs_exist_ok=True)
         for name in programs:
             known = results.setdefault(name, {})
             if "ours" in known and not options.again:
@@ -132,7 +135,7 @@ def run_program(examples: Path, name: str, engine: str, options: argparse.Namesp
     home.mkdir(exist_ok=True)
     mark = f"{engine}-{time.time_ns()}"
     env = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "LC_ALL", "TERM", "TZ", "SSL_CERT_FILE")}
-    env |= {"HOME": str(home), "TMPDIR": str(home), "FLYTE_DISABLE_SENTRY": "1", MARK: mark, "COLUMNS": "200"}
+    env |= GIVEN | {"HOME": str(home), "TMPDIR": str(home), "FLYTE_DISABLE_SENTRY": "1", MARK: mark, "COLUMNS": "200"}
     if engine == "ours":
         env |= {"PYTHONPATH": str(PROJECT), "LOCALFLYTE_HOME": str(home / "localflyte")}
         command = [options.ours, "-m", "localflyte", path.name]
