@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import os
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -13,16 +14,18 @@ from localflyte.launch.hub import Hub
 from localflyte.wire.frames import FrameReader
 from localflyte.wire.frames import pack_frame
 
-__all__ = ("Channel",)
+__all__ = ("LOST_FD", "Channel")
 
 RECEIVE_BYTES = 1 << 16  # a buffer of twice the size is mapped afresh by malloc for every message: 12 us
-_FDS = array.array("i").itemsize * 3 * 8
+FDS_OF_A_CHILD = 3
+LOST_FD = -1
+_FDS = array.array("i").itemsize * FDS_OF_A_CHILD * 8
 
 
 class Channel:
     """:param on_message: called with each message, on the engine's loop
     :param on_close: called once when the other end is gone, or broke the protocol, with the reason
-    :param with_fds: whether descriptors come along; they are collected in `fds`, in order
+    :param with_fds: whether descriptors come along; they are collected in `fds`, in order, as `LOST_FD` where this process may open no more
     """
 
     def __init__(
@@ -74,7 +77,11 @@ class Channel:
             return
         try:
             if self._with_fds:
-                data, fds, _, _ = socket.recv_fds(self._sock, RECEIVE_BYTES, _FDS)
+                data, fds, flags, _ = socket.recv_fds(self._sock, RECEIVE_BYTES, _FDS)
+                if flags & socket.MSG_CTRUNC:  # we may not open so many; those of one message come at once, and some of them did not
+                    for fd in fds:
+                        os.close(fd)
+                    fds = [LOST_FD] * FDS_OF_A_CHILD
                 self.fds.extend(fds)
             else:
                 data = self._sock.recv(RECEIVE_BYTES)
