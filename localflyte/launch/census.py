@@ -14,7 +14,7 @@ from contextlib import suppress
 from localflyte.runs.lives import Life
 from localflyte.runs.lives import my_life
 
-__all__ = ("MARK", "enroll", "killed", "leave", "mark", "sweep")
+__all__ = ("MARK", "end_strays", "enroll", "killed", "leave", "mark", "sweep")
 
 MARK = "_LOCALFLYTE_ENGINE"
 FOLDER = "engines"
@@ -67,6 +67,29 @@ def sweep(home: str) -> list[int]:
         with suppress(OSError):
             os.unlink(_entry(home, life))
     return ended
+
+
+def end_strays(known: set[int]) -> list[int]:
+    """End what carries our own mark and has no ancestor of ours any more: it left its task, and lost the fork server that had
+    adopted it.
+
+    :param known: children that have lost their fork server too, and are to go on
+    :return: the numbers of the processes that were ended
+    """
+    marks, roots = {f"{MARK}={my_life()}".encode()}, known | {os.getpid()}
+    return [pid for pid in _numbers() if _is_marked(pid, marks) and not _descends(pid, roots) and _end(pid, marks)]
+
+
+def _descends(pid: int, roots: set[int]) -> bool:
+    while pid > 1:
+        if pid in roots:
+            return True
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                pid = int(file.read().rpartition(b")")[2].split()[1])
+        except OSError:
+            return True  # it is just ending, or its parent is: if it is a stray, it is one at the next look
+    return False
 
 
 def _entry(home: str, life: Life) -> str:

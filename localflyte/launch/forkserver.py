@@ -15,6 +15,7 @@ import anyio
 import psutil
 
 from localflyte.errors import RuntimeSystemError
+from localflyte.launch.channel import LOST_FD
 from localflyte.launch.channel import Channel
 from localflyte.launch.child import Child
 from localflyte.launch.child import Exit
@@ -46,6 +47,7 @@ class ServerBusyError(Exception):
 
 class ForkServerHandle:
     """:param on_output: called with what the server's own streams carry: prints at import time
+    :param on_orphaned: called when the server has died, and when a child that it left has: what they had adopted is nobody's now
     :param notice: called with a line for the person
     """
 
@@ -56,6 +58,7 @@ class ForkServerHandle:
         *,
         ahead: int,
         on_output: Callable[[str, bytes], None],
+        on_orphaned: Callable[[], None],
         notice: Callable[[str], None],
         max_frame_bytes: int,
     ) -> None:
@@ -66,6 +69,7 @@ class ForkServerHandle:
         self._hub = hub
         self._ahead = ahead
         self._on_output = on_output
+        self._on_orphaned = on_orphaned
         self._notice = notice
         self._max_frame_bytes = max_frame_bytes
         self._idle: deque[Child] = deque()
@@ -135,6 +139,11 @@ class ForkServerHandle:
         if self.alive and self._process is not None:
             self.death = f"the import of {self.importing} took longer than its task may run"
             self._process.kill()
+
+    @property
+    def pids(self) -> set[int]:
+        """The processes that it has forked and that have not ended."""
+        return set(self._children)
 
     @property
     def busy(self) -> bool:
@@ -242,10 +251,14 @@ class ForkServerHandle:
     def _on_child(self, pid: int) -> None:
         assert self._channel is not None
         fds = self._channel.fds
+        link, out, err = fds.popleft(), fds.popleft(), fds.popleft()
+        if link == LOST_FD:  # and so is the child: without the other end of its link it leaves
+            self._on_refusal("this process has too many open files")
+            return
         child = Child(
             self._hub,
             pid,
-            (fds.popleft(), fds.popleft(), fds.popleft()),
+            (link, out, err),
             signal=lambda number, pid=pid: self._signal(pid, number),  # type: ignore[misc]
             generation=self._loaded,
             bare=self._bare,
@@ -312,6 +325,7 @@ class ForkServerHandle:
                 self._end_child(child, None)
         if not self._children:
             self._cut_lifeline()
+        self._on_orphaned()
 
     def _adopt(self, child: Child) -> bool:
         """Let a child finish whose server died. From now on we notice its end ourselves.
@@ -332,6 +346,7 @@ class ForkServerHandle:
     def _on_orphan(self, child: Child, pidfd: int) -> None:
         if has_ended(pidfd):  # the hub may call for what had this descriptor's number before
             self._end_child(child, None)
+            self._on_orphaned()
 
     def _end_child(self, child: Child, status: int | None) -> None:
         """Take note that a child is gone which no server reports; what is left of its group goes with it."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from typing import Protocol
 
 import anyio
 
 from localflyte.errors import RuntimeSystemError
+from localflyte.launch.census import end_strays
 from localflyte.launch.child import Child
 from localflyte.launch.environ import build_environment
 from localflyte.launch.environ import start_environment
@@ -65,6 +67,7 @@ class Servers:
         self._retired: list[ForkServerHandle] = []
         self._secrets = Secrets(settings.secrets_file)
         self._mounts = Mounts(str(settings.home))
+        self._sweeper = ThreadPoolExecutor(1, "localflyte-strays")  # looking through all processes takes 10 ms
         self._mounted: list[tuple[ForkServerHandle, str]] = []
         #: the handle last used for a plan by a run; both are kept beside so that their ids stay their own
         self._known: dict[tuple[int, int], tuple[object, Plan, ForkServerHandle]] = {}
@@ -112,6 +115,7 @@ class Servers:
                 tasks.start_soon(handle.aclose)
         self._handles.clear()
         self._retired.clear()
+        self._sweeper.shutdown()
         self._mounts.close()
 
     async def _where(self, run: RunView, plan: Plan) -> tuple[tuple[object, ...], dict[str, str], _Files]:
@@ -168,6 +172,7 @@ class Servers:
             spec,
             ahead=self._ahead,
             on_output=lambda stream, data: run.emit("log", "", attempt=0, stream=stream, data=data),
+            on_orphaned=self._end_strays,
             notice=run.notice,
             max_frame_bytes=self._settings.max_frame_bytes,
         )
@@ -176,6 +181,11 @@ class Servers:
         if folder:
             self._mounted.append((handle, folder))
         return handle
+
+    def _end_strays(self) -> None:
+        """Look, beside the loop, for what a dead server or an orphan of one had adopted."""
+        known: set[int] = set().union(*(handle.pids for handle in (*self._handles.values(), *self._retired)))
+        self._sweeper.submit(end_strays, known)
 
     def _make_room(self) -> None:
         """Let the oldest servers go that nobody uses, and reap those that went."""

@@ -60,6 +60,8 @@ class ForkServer:
         self._control = _raised(control)
         self._lifeline = lifeline if lifeline < 0 else _raised_fd(lifeline)
         self._reader = FrameReader()
+        self._engine = os.getppid()
+        self._mark = b"_LOCALFLYTE_ENGINE=" + os.environb.get(b"_LOCALFLYTE_ENGINE", b"")
         self._children: set[int] = set()
         self._kept: set[int] = set()  # processes that the user's modules started when they were imported
         self._sweep_at = 0.0
@@ -84,7 +86,7 @@ class ForkServer:
         me = os.getpid()
         try:
             self._serve(poll, control)
-        except BaseException:  # whatever it is, nothing may be left behind; what it is goes to the engine's log
+        except BaseException:  # noqa: BLE001 - whatever it is, nothing may be left behind; what it is goes to the engine's log
             if os.getpid() != me:
                 os._exit(1)
             with suppress(Exception):
@@ -273,6 +275,10 @@ class ForkServer:
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
             sleep(0.001)
+        if os.getppid() != self._engine:  # it was killed, so nobody else looks for what lost its fork server before
+            from localflyte.worker.remains import end_remains
+
+            end_remains(self._mark, give_up)
         if self._mounts:
             from localflyte.worker.mounts import remove_folder
 
