@@ -6,6 +6,7 @@ import os
 import signal
 
 from localflyte.errors import ProtocolError
+from localflyte.launch.channel import CUT_OFF
 from localflyte.launch.child import Exit
 from localflyte.launch.child import Worker
 from localflyte.spec.outcome import ErrorInfo
@@ -34,7 +35,7 @@ _SIGNALS = {
 def judge(child: Worker, task: str, attempts: int, seconds: float) -> Outcome:
     """:return: the outcome of an attempt whose child has settled, after so many attempts and seconds of the last"""
     try:
-        if child.broken:
+        if child.broken and not (child.broken == CUT_OFF and child.exit is not None and _was_killed(child.exit)):
             raise ProtocolError(child.broken)
         if child.reply is not None:
             if child.reply.ok:
@@ -56,11 +57,15 @@ def failure(error: ErrorInfo, attempts: int = 0, seconds: float = 0.0) -> Outcom
     return Outcome(status=status, error=error, attempts=attempts, seconds=seconds)
 
 
+def _was_killed(end: Exit) -> bool:
+    return end.status is not None and os.WIFSIGNALED(end.status)
+
+
 def _without_reply(end: Exit, task: str) -> ErrorInfo:
     if end.status is None:
         message = f"The process of task {task} ended, and how is not known: the fork server that started it was gone already."
         return ErrorInfo("system", "WorkerLostError", message, "system")
-    if os.WIFSIGNALED(end.status):
+    if _was_killed(end):
         number = os.WTERMSIG(end.status)
         name = _signal_name(number)
         told = _SIGNALS.get(number, "see the task's log")

@@ -14,8 +14,10 @@ from localflyte.launch.hub import Hub
 from localflyte.wire.frames import FrameReader
 from localflyte.wire.frames import pack_frame
 
-__all__ = ("LOST_FD", "Channel")
+__all__ = ("CUT_OFF", "HUNG_UP", "LOST_FD", "Channel")
 
+HUNG_UP = "the worker hung up"
+CUT_OFF = "cut off in the middle of a message"
 RECEIVE_BYTES = 1 << 16  # a buffer of twice the size is mapped afresh by malloc for every message: 12 us
 FDS_OF_A_CHILD = 3
 LOST_FD = -1
@@ -62,7 +64,7 @@ class Channel:
             except BlockingIOError:
                 sent = 0
             except OSError as error:
-                self._fail(f"the worker hung up ({error})")
+                self._fail(f"{HUNG_UP} ({error})")
                 return
             if sent == len(frame):
                 return
@@ -90,7 +92,7 @@ class Channel:
         except OSError:
             data = b""
         if not data:
-            self._fail("cut off in the middle of a message" if self._reader.partial else "")
+            self._fail(CUT_OFF if self._reader.partial else "")
             return
         try:
             for message in self._reader.feed(data):
@@ -142,7 +144,7 @@ class Channel:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._fail(f"the worker hung up ({error})")
+                self._fail(f"{HUNG_UP} ({error})")
                 return
             if sent < len(rest):
                 self._unsent[0] = rest[sent:]

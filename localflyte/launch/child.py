@@ -12,6 +12,8 @@ from typing import Protocol
 import anyio
 
 from localflyte.errors import ProtocolError
+from localflyte.launch.channel import CUT_OFF
+from localflyte.launch.channel import HUNG_UP
 from localflyte.launch.channel import Channel
 from localflyte.launch.hub import Hub
 from localflyte.launch.streams import Streams
@@ -116,6 +118,7 @@ class Child:
         self.reply: Reply | None = None
         self.exit: Exit | None = None
         self.broken = ""
+        self.hung_up = False
         self.lost = False
         self.settled = anyio.Event()
         self._hub = hub
@@ -187,8 +190,10 @@ class Child:
             self._talk.on_message(self, message)
 
     def _on_close(self, reason: str) -> None:
-        self.broken = reason
-        if reason:
+        self.hung_up = reason.startswith(HUNG_UP)
+        if not self.hung_up:  # else how it ended says more
+            self.broken = reason
+        if reason and reason != CUT_OFF:
             self.signal(9)  # it speaks no protocol of ours: nothing it says can be believed
 
     def _print(self, name: str, data: bytes) -> None:

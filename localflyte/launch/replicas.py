@@ -248,7 +248,7 @@ class Replica:
             if guilty is not None and seat is not guilty:
                 seat.lost = True
                 seat.reply = Reply(False, list(LOST))
-            elif child.broken.startswith("the worker hung up"):
+            elif child.hung_up:
                 seat.lost = True  # it was gone before it could take the request
             else:
                 seat.broken = child.broken
