@@ -61,6 +61,13 @@ def over(mib: int) -> int:
 
 
 @env.task
+def over_between_two_looks(seconds: float, mib: int) -> int:
+    """Be harmless for a while, and then take everything at once."""
+    time.sleep(seconds)
+    return len(hold(mib))
+
+
+@env.task
 def over_in_a_grandchild(note: str) -> int:
     program = f"b = bytearray({300 * MIB}); b[::4096] = b'x' * len(b[::4096]); import time; time.sleep(600)"
     process = subprocess.Popen([sys.executable, "-c", program])

@@ -251,6 +251,23 @@ def goes_down(depth: int) -> int:
 
 
 @env.task
+async def branches(depth: int) -> int:
+    """:return: how many calls there are below and here"""
+    if not depth:
+        return 1
+    return 1 + sum(await asyncio.gather(branches(depth - 1), branches(depth - 1)))
+
+
+@env.task
+def maps_some(n: int, some: int) -> int:
+    """Map over many, and stop after some."""
+    for count, _ in enumerate(flyte.map(fine, range(n)), 1):
+        if count == some:
+            break
+    return count
+
+
+@env.task
 def big(size: int) -> str:
     return "x" * size
 
