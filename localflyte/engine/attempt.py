@@ -26,8 +26,11 @@ from localflyte.spec.outcome import Outcome
 from localflyte.spec.plan import Plan
 from localflyte.wire.messages import inputs_from_wire
 from localflyte.wire.messages import task_to_wire
+from localflyte.wire.shapes import is_text_by_text
 
 __all__ = ("Attempt",)
+
+MOST_CALLS = 10_000  # of one task at once; its link keeps back what is beyond 1,000, and calls it gave up may take a while to end
 
 
 class Attempt:
@@ -143,12 +146,17 @@ class Attempt:
     def _invocation(self, plan: int, inputs: Any, group: str, context: dict[str, str]) -> Invocation:
         if plan not in self._plans:
             raise ProtocolError(f"a call names plan {plan}, which was never sent")
+        if not is_text_by_text(context):
+            raise ProtocolError("a call's custom context is no mapping of texts to texts")
         return Invocation(plan=self._plans[plan], inputs=inputs_from_wire(inputs), group=group, custom_context=context)
 
     def _begin(self, child: Worker, number: int, work: Any) -> None:
         if number in self._calls:
             work.close()
             raise ProtocolError(f"call {number} was made twice")
+        if len(self._calls) >= MOST_CALLS:
+            work.close()
+            raise ProtocolError(f"{MOST_CALLS} calls are under way, and a worker makes no more at once")
         if not self._calls:
             self._lease.pause()  # while it waits for others, others may have its cores
         self._calls[number] = anyio.CancelScope()

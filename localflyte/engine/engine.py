@@ -24,6 +24,8 @@ from localflyte.engine.pipeline import perform
 from localflyte.engine.pods import Pods
 from localflyte.engine.runstate import RunState
 from localflyte.engine.runstate import Sink
+from localflyte.engine.verdict import failure
+from localflyte.errors import BaseRuntimeError
 from localflyte.errors import RuntimeUserError
 from localflyte.launch.census import enroll
 from localflyte.launch.census import leave
@@ -45,6 +47,8 @@ from localflyte.spec.packed import Packed
 from localflyte.spec.run import RunRequest
 from localflyte.spec.run import RunResult
 from localflyte.store.memo import Memo
+from localflyte.wire.crossing import to_info
+from localflyte.wire.shapes import check_shape
 
 __all__ = ("Engine", "SinksFor")
 
@@ -119,8 +123,13 @@ class Engine:
         """Carry a run that a task started: independent, with a name and folder of its own."""
         known = {field.name for field in fields(RunRequest)} - {"invocation", "surroundings"}
         chosen = {key: value for key, value in options.items() if key in known}
-        request = replace(parent.run.request, **{"name": "", **chosen, "invocation": invocation})
-        result = await self.run(request, parent=parent)
+        try:
+            request = replace(parent.run.request, **{"name": "", **chosen, "invocation": invocation})
+            check_shape(request, "invocation", "surroundings", "notices")
+            result = await self.run(request, parent=parent)
+        except (BaseRuntimeError, TypeError, ValueError, OSError) as error:
+            # Its name is taken, its folder cannot be made, or an option is what flyte.run itself would have refused.
+            return failure(to_info(error, "")), {"name": "", "folder": ""}
         return result.outcome, {"name": result.name, "folder": result.folder}
 
     def told(self, call: Call, kind: str, data: Mapping[str, Any]) -> None:

@@ -40,6 +40,7 @@ from localflyte.spec.plan import ReuseTerms
 from localflyte.spec.plan import SecretTerms
 from localflyte.spec.plan import TaskRef
 from localflyte.spec.plan import TimeoutTerms
+from localflyte.wire.shapes import check_shape
 
 __all__ = (
     "error_from_wire",
@@ -51,6 +52,7 @@ __all__ = (
 )
 
 _TERMS = {"task": TaskRef, "cache": CacheTerms, "retries": RetryTerms, "timeout": TimeoutTerms, "resources": ResourceTerms}
+_ERROR_KINDS = tuple(bool if name == "recoverable" else str for name in ErrorInfo._fields)
 
 
 def plan_to_wire(plan: Plan) -> dict[str, Any]:
@@ -79,7 +81,12 @@ def plan_from_wire(row: Any) -> Plan:
         row["reuse"] = None if row["reuse"] is None else ReuseTerms(**row["reuse"])
         row["links"] = tuple(row["links"])
         row["outputs"] = tuple(row["outputs"])
-        return Plan(**row)
+        plan = Plan(**row)
+        for terms in (plan.task, plan.cache, plan.retries, plan.timeout, plan.resources, *plan.secrets, plan.reuse):
+            if terms is not None:
+                check_shape(terms)
+        check_shape(plan, *_TERMS, "secrets", "reuse")
+        return plan
     except (TypeError, KeyError, ValueError) as error:
         raise ProtocolError(f"not a plan: {error}") from error
 
@@ -102,7 +109,7 @@ def outputs_from_wire(rows: Any) -> tuple[Packed, ...]:
 
 def error_from_wire(row: Any) -> ErrorInfo:
     """:raises ProtocolError: if the array is not an error"""
-    if not isinstance(row, list) or len(row) != len(ErrorInfo._fields) or not all(isinstance(part, str | bool) for part in row):
+    if not isinstance(row, list) or len(row) != len(_ERROR_KINDS) or not all(map(isinstance, row, _ERROR_KINDS)):
         raise ProtocolError("not an error")
     return ErrorInfo(*row)
 
