@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ __all__ = ("RunView", "Servers")
 MAX_WARM = 8  # servers kept for who may come back; a program that gives each call variables of its own would have thousands
 MAX_RESTARTS = 4  # of one fork server, in the time below; a server that keeps dying will not do better the fifth time
 RESTART_SECONDS = 60.0
+STRAY_SECONDS = 0.3
 FOLDER_VARIABLE = "FLYTE_SECRETS_DEFAULT_DIR"  # Flyte's name for where the files of secrets are
 
 _Key = tuple[tuple[object, ...], bool]
@@ -67,6 +69,7 @@ class Servers:
         self._retired: list[ForkServerHandle] = []
         self._secrets = Secrets(settings.secrets_file)
         self._mounts = Mounts(str(settings.home))
+        self._closed = False
         self._sweeper = ThreadPoolExecutor(1, "localflyte-strays")  # looking through all processes takes 10 ms
         self._mounted: list[tuple[ForkServerHandle, str]] = []
         #: the handle last used for a plan by a run; both are kept beside so that their ids stay their own
@@ -115,6 +118,7 @@ class Servers:
                 tasks.start_soon(handle.aclose)
         self._handles.clear()
         self._retired.clear()
+        self._closed = True
         self._sweeper.shutdown()
         self._mounts.close()
 
@@ -172,7 +176,7 @@ class Servers:
             spec,
             ahead=self._ahead,
             on_output=lambda stream, data: run.emit("log", "", attempt=0, stream=stream, data=data),
-            on_orphaned=self._end_strays,
+            on_orphaned=self._on_orphaned,
             notice=run.notice,
             max_frame_bytes=self._settings.max_frame_bytes,
         )
@@ -182,8 +186,14 @@ class Servers:
             self._mounted.append((handle, folder))
         return handle
 
+    def _on_orphaned(self) -> None:
+        """Look for what a dead server or an orphan of one had adopted, now and once what it was just starting is there too."""
+        self._end_strays()
+        asyncio.get_running_loop().call_later(STRAY_SECONDS, self._end_strays)
+
     def _end_strays(self) -> None:
-        """Look, beside the loop, for what a dead server or an orphan of one had adopted."""
+        if self._closed:
+            return
         known: set[int] = set().union(*(handle.pids for handle in (*self._handles.values(), *self._retired)))
         self._sweeper.submit(end_strays, known)
 

@@ -10,6 +10,7 @@ from time import sleep
 
 __all__ = ("end_remains",)
 
+QUIET = 0.3  # seconds without a find: what a task was just starting still looks like the task
 PAUSE = 0.01  # seconds between two rounds; each may bring up what those just killed have started
 
 
@@ -21,10 +22,10 @@ def end_remains(mark: bytes, give_up: float) -> None:
     :param give_up: when to stop looking, on the monotonic clock
     """
     own = _read("self", "cmdline")
-    while monotonic() < give_up:
-        found = [pid for pid in _numbers() if _is_one(pid, mark, own) and _end(pid, mark, own)]
-        if not found:
-            return
+    quiet_at = monotonic() + QUIET
+    while monotonic() < min(quiet_at, give_up):
+        if [pid for pid in _numbers() if _is_one(pid, mark, own) and _end(pid, mark, own)]:
+            quiet_at = monotonic() + QUIET
         sleep(PAUSE)
 
 
