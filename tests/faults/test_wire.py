@@ -40,7 +40,7 @@ from localflyte.wire.messages import plan_from_wire
 
 Start = Callable[..., Program]
 SEED = 20240607
-ENGINE_SECONDS = 8.0  # of frames through the whole engine
+ENGINE_SECONDS = 6.0  # of frames through the whole engine
 DECODER_SECONDS = 2.0  # of frames through what reads them alone
 MIB = 1 << 20
 
