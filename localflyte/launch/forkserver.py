@@ -22,12 +22,14 @@ from localflyte.launch.child import Exit
 from localflyte.launch.hub import Hub
 from localflyte.launch.orphan import has_ended
 from localflyte.launch.orphan import signal_group
+from localflyte.launch.refusals import ServerBusyError
+from localflyte.launch.refusals import ServerEndedError
 from localflyte.launch.serverspec import ServerSpec
 from localflyte.launch.start import start_interpreter
 from localflyte.launch.start import take_early
 from localflyte.launch.streams import Streams
 
-__all__ = ("ForkServerHandle", "ServerBusyError", "ServerEndedError")
+__all__ = ("ForkServerHandle",)
 
 REFUSED_SECONDS = 0.1  # between tries while the system refuses a fork (EAGAIN: too many processes for now)
 MAX_REFUSALS = 100
@@ -35,14 +37,6 @@ INSIST_SECONDS = 0.25  # for a server to have killed what it was told to kill
 HANG_SECONDS = 10.0  # for a server that imports nothing to fork; one that takes longer has been stopped, or hangs
 PATIENCE = 1.0  # seconds for the import of another module; who waits longer has a server of its own
 REAP_SECONDS = 1.0  # for the kernel to end a process that is ending; blocks the loop, once in the life of a server
-
-
-class ServerEndedError(Exception):
-    """Raised to who waits for a child of a server that ended: another server has to be asked."""
-
-
-class ServerBusyError(Exception):
-    """Raised to who waits for a server that has been importing something else for long."""
 
 
 class ForkServerHandle:

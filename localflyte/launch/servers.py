@@ -17,11 +17,11 @@ from localflyte.launch.child import Child
 from localflyte.launch.environ import build_environment
 from localflyte.launch.environ import start_environment
 from localflyte.launch.forkserver import ForkServerHandle
-from localflyte.launch.forkserver import ServerBusyError
-from localflyte.launch.forkserver import ServerEndedError
 from localflyte.launch.hub import Hub
 from localflyte.launch.machine import usable_cores
 from localflyte.launch.mounts import Mounts
+from localflyte.launch.refusals import ServerBusyError
+from localflyte.launch.refusals import ServerEndedError
 from localflyte.launch.secrets import Secrets
 from localflyte.launch.serverspec import ServerSpec
 from localflyte.settings import Settings
