@@ -20,6 +20,11 @@ COLOURS = {
     "futures": "#a78bfa",
     "loky": "#34d399",
     "memory": "#f472b6",
+    "seat": "#60a5fa",
+    "echo": "#cbd5e1",
+    "sampler": "#1e3a8a",
+    "ledger": "#1e40af",
+    "python": "#d1d5db",
 }
 LEFT, RIGHT, TOP, WIDTH = 290, 80, 64, 960
 BAR, GAP = 13, 16
