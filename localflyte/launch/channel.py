@@ -14,9 +14,8 @@ from localflyte.launch.hub import Hub
 from localflyte.wire.frames import FrameReader
 from localflyte.wire.frames import pack_frame
 
-__all__ = ("CUT_OFF", "HUNG_UP", "LOST_FD", "Channel")
+__all__ = ("CUT_OFF", "LOST_FD", "Channel")
 
-HUNG_UP = "the worker hung up"
 CUT_OFF = "cut off in the middle of a message"
 RECEIVE_BYTES = 1 << 16  # a buffer of twice the size is mapped afresh by malloc for every message: 12 us
 FDS_OF_A_CHILD = 3
@@ -51,11 +50,13 @@ class Channel:
         self._unsent: deque[memoryview] = deque()
         self.fds: deque[int] = deque()
         self.open = True
+        #: whether something could not be sent, because the other end was gone
+        self.hung_up = False
         hub.watch(self._fd, self.receive)
 
     def send(self, *message: Any) -> None:
         """Send a message, now or as soon as the other end takes it. A closed channel swallows it: its end is reported elsewhere."""
-        if not self.open:
+        if not self.open or self.hung_up:
             return
         frame = pack_frame(message)
         if not self._unsent:
@@ -63,8 +64,8 @@ class Channel:
                 sent = self._sock.send(frame)
             except BlockingIOError:
                 sent = 0
-            except OSError as error:
-                self._fail(f"{HUNG_UP} ({error})")
+            except OSError:
+                self._hang_up()
                 return
             if sent == len(frame):
                 return
@@ -92,7 +93,7 @@ class Channel:
         except OSError:
             data = b""
         if not data:
-            self._fail(CUT_OFF if self._reader.partial else "")
+            self._fail(CUT_OFF if self._reader.partial and not self.hung_up else "")
             return
         try:
             for message in self._reader.feed(data):
@@ -143,14 +144,20 @@ class Channel:
                 sent = self._sock.send(rest)
             except BlockingIOError:
                 return
-            except OSError as error:
-                self._fail(f"{HUNG_UP} ({error})")
+            except OSError:
+                self._hub.watch_writable(self._fd, None)
+                self._hang_up()
                 return
             if sent < len(rest):
                 self._unsent[0] = rest[sent:]
                 return
             self._unsent.popleft()
         self._hub.watch_writable(self._fd, None)
+
+    def _hang_up(self) -> None:
+        """The other end takes nothing any more. What it has sent before is still here to be read, its last word perhaps."""
+        self.hung_up = True
+        self._unsent.clear()
 
     def _fail(self, reason: str) -> None:
         self.close()

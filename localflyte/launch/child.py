@@ -13,7 +13,6 @@ import anyio
 
 from localflyte.errors import ProtocolError
 from localflyte.launch.channel import CUT_OFF
-from localflyte.launch.channel import HUNG_UP
 from localflyte.launch.channel import Channel
 from localflyte.launch.hub import Hub
 from localflyte.launch.streams import Streams
@@ -190,9 +189,8 @@ class Child:
             self._talk.on_message(self, message)
 
     def _on_close(self, reason: str) -> None:
-        self.hung_up = reason.startswith(HUNG_UP)
-        if not self.hung_up:  # else how it ended says more
-            self.broken = reason
+        self.hung_up = self._channel.hung_up and self.reply is None
+        self.broken = reason
         if reason and reason != CUT_OFF:
             self.signal(9)  # it speaks no protocol of ours: nothing it says can be believed
 

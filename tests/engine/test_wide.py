@@ -33,7 +33,7 @@ def counts() -> dict[str, int]:
 
 
 @contextmanager
-def level(spare: int = 0) -> Iterator[None]:
+def level(spare: int = 2) -> Iterator[None]:
     """After the block the engine has no more of anything than after its first call.
 
     :param spare: how many children more may wait for a call: those that were asked for when theirs was cancelled
