@@ -36,7 +36,7 @@ def counts() -> dict[str, int]:
 def level(spare: int = 2) -> Iterator[None]:
     """After the block the engine has no more of anything than after its first call.
 
-    :param spare: how many children more may wait for a call: those that were asked for when theirs was cancelled
+    :param spare: how many children more may wait for a call than when it began, with three descriptors each
     """
     run(wide.leaf, x=1)  # not in a fixture: pytest changes a variable after those, and other variables are another server
     before = counts()
