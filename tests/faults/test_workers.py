@@ -247,6 +247,15 @@ def test_row_18_a_module_that_starts_a_thread_is_never_forked_with_it(tmp_path: 
     assert all("importing written starts 1 thread(s)" in text for text in told)
 
 
+# -- 19: a replica that leaks --------------------------------------------------------------------------------------------
+
+
+def test_row_19_a_replica_that_leaks_is_replaced_when_it_reaches_its_limit(wall: str) -> None:
+    pids = run(limits.leaks_often, times=8, mib=40)
+    assert len(pids) == 8
+    assert 2 <= len(set(pids)) <= 3
+
+
 # -- 21: it calls itself -------------------------------------------------------------------------------------------------
 
 

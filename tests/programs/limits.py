@@ -112,6 +112,23 @@ async def recovers() -> list[str]:
     return [first, str(await bigger.aio(200))]
 
 
+leaking = flyte.TaskEnvironment("leaking", resources=flyte.Resources(memory="200Mi"), reusable=flyte.ReusePolicy(replicas=1, concurrency=1))
+LEAKED: list[bytearray] = []
+
+
+@leaking.task(retries=1)
+async def leaks(mib: int) -> int:
+    """Keep memory from call to call, in a process that serves many."""
+    LEAKED.append(hold(mib))
+    await asyncio.sleep(0.15)  # so that a sampler sees it
+    return os.getpid()
+
+
+@free.task
+async def leaks_often(times: int, mib: int) -> list[int]:
+    return [await leaks(mib) for _ in range(times)]
+
+
 @free.task
 async def neighbour(seconds: float) -> str:
     await asyncio.sleep(seconds)
