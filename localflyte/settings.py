@@ -74,6 +74,14 @@ class Settings:
     queues: Mapping[str, QueueTerms] = field(default_factory=dict)
     #: pod templates by name, as Kubernetes writes them; only in [tool.localflyte.pod_templates.<name>]
     pod_templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: bytes that the store may take; what was used longest ago goes first, and never what a run under way has used
+    cache_max_bytes: int = 20 * 1024 * MIB
+    #: seconds after which a result that nobody used goes from the store, or text like "30d"; None: never
+    cache_max_age: float | None = None
+    #: a folder that `localflyte cache export` wrote, where results are looked for that the store does not have; nothing is written to it
+    cache_tier: Path | None = None
+    #: seconds that a call with Cache(serialize=True) waits for another engine that computes the same, before it computes it too
+    serialize_seconds: float = 3600.0
     #: refuse what is clamped or only recorded otherwise, such as a request larger than this machine
     strict: bool = False
 
@@ -168,8 +176,13 @@ _KINDS = {
     "secrets_file": "a file",
     "queues": "a table of queues",
     "pod_templates": "a table of pod templates",
+    "cache_max_bytes": "a size",
+    "cache_max_age": "a span of time above 0",
+    "cache_tier": "a folder",
+    "serialize_seconds": "a number of at least 0",
     "strict": "true or false",
 }
+_EXAMPLES = {"a size": ', in bytes or like "512Mi"', "a span of time above 0": ', in seconds or like "30d"'}
 _BOOLS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -189,12 +202,14 @@ def _convert(name: str, value: Any, where: str, base: Path) -> Any:
                 return value if isinstance(value, bool) else _BOOLS[value.strip().lower()]
             case "a size":
                 return _size(value)
+            case "a span of time above 0":
+                return _span(value)
             case _ if " or " in kind:
                 return _choice(value, kind)
             case _:
                 return _number(value, whole=kind.startswith("a whole"), positive=kind.endswith("above 0"))
     except (ValueError, KeyError, AttributeError, TypeError, OverflowError):
-        example = ', in bytes or like "512Mi"' if kind == "a size" else ""
+        example = _EXAMPLES.get(kind, "")
         raise ConfigurationError(f"{where} must be {kind}{example}, not {value!r}") from None
 
 
@@ -217,6 +232,12 @@ def _size(value: Any) -> int:
     from localflyte.spec.quantity import parse_bytes
 
     return int(_number(parse_bytes(value) if isinstance(value, str) else value, whole=True, positive=True))
+
+
+def _span(value: Any) -> float:
+    from localflyte.spec.span import parse_seconds
+
+    return float(_number(parse_seconds(value) if isinstance(value, str) else value, whole=False, positive=True))
 
 
 def _choice(value: Any, kind: str) -> str:

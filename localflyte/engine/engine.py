@@ -46,6 +46,7 @@ from localflyte.spec.outcome import Outcome
 from localflyte.spec.packed import Packed
 from localflyte.spec.run import RunRequest
 from localflyte.spec.run import RunResult
+from localflyte.store.memo import Limits
 from localflyte.store.memo import Memo
 from localflyte.wire.crossing import to_info
 from localflyte.wire.shapes import check_shape
@@ -67,7 +68,8 @@ class Engine:
         sweep(self._home)
         enroll(self._home)
         self.gate = Gate(settings)
-        self.memo = Memo(str(settings.home))
+        tier = "" if settings.cache_tier is None else str(settings.cache_tier)
+        self.memo = Memo(self._home, Limits(settings.cache_max_bytes, settings.cache_max_age, tier, settings.serialize_seconds))
         self.holding = Holding(settings)
         self.hub = Hub(self._after_batch)
         self._servers = Servers(self.hub, settings)
@@ -113,6 +115,8 @@ class Engine:
             self._servers.forget(run)
             run.close()
         assert outcome is not None  # else what ended the run has been raised
+        if not self._runs:
+            await self.memo.rest()
         return RunResult(name=name, folder=folder, outcome=outcome)
 
     async def nested(self, parent: Call, invocation: Invocation) -> tuple[Outcome, Mapping[str, Any]]:

@@ -79,15 +79,16 @@ async def _answer(host: Host, call: Call) -> Outcome:
     key = await memo.key(call.run, invocation) if may_store else None
     if key is None:
         return await _attempts(host, call)
-    async with memo.turn(key, call):  # with serialize: identical work waits for the one that does it
-        outputs = await memo.lookup(call.run, key, call.action)
-        if outputs is not None:
+    async with memo.turn(call.run, key, call):  # with serialize: identical work waits for the one that does it
+        found = await memo.lookup(call.run, key, call.action)
+        if found.outputs is not None:
             call.run.emit("action.hit", call.action, key=key.digest)
-            return Outcome(status=Status.SUCCEEDED, outputs=outputs, cached=True, attempts=0)
+            return Outcome(status=Status.SUCCEEDED, outputs=found.outputs, cached=True, attempts=0)
+        call.run.emit("action.miss", call.action, key=key.digest, parts=key.parts, why=found.why)
         outcome = await _attempts(host, call)
         if outcome.status is Status.SUCCEEDED and not tells_secret(call, outcome.outputs, "output"):
             with anyio.CancelScope(shield=True):
-                outputs = await memo.commit(call.run, key, outcome.outputs, call.action)
+                outputs = await memo.commit(call.run, key, outcome.outputs, call.action, outcome.seconds)
             if outputs is not None:
                 call.run.emit("action.stored", call.action, key=key.digest)
         return outcome

@@ -43,6 +43,8 @@ class CacheTerms:
     """The code version; for ``auto`` the policies' answer, else the override."""
     serialize: bool = False
     ignored_inputs: tuple[str, ...] = ()
+    max_age: float | None = None
+    """Seconds after which a result is not reused any more; ``None`` means that results do not age."""
     problem: str = ""
     """Why no version could be made; then nothing is read and nothing is written."""
     parts: Mapping[str, str] = field(default_factory=dict)

@@ -37,6 +37,10 @@ class RunRequest:
     raw_data_path: str = ""
     overwrite_cache: bool = False
     disable_run_cache: bool = False
+    explain: bool = False
+    """Say of every call that could have been taken from the cache why it was not."""
+    check_determinism: bool = False
+    """Run every call that can be cached twice, and compare what comes out."""
     run_start_time: float = 0.0
     """Seconds since the epoch; 0 means now."""
     max_action_concurrency: int = 0

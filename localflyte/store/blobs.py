@@ -1,6 +1,7 @@
 """Blobs: content by its SHA-256, in our own folder; written beside and renamed, read-only, verified whenever it is read.
 
-Nothing is fsynced: after a loss of power a blob may be empty or missing, its digest says so, and that is a miss.
+A record names a blob only once `Blobs.settle` has had it written to the disk. After a loss of power one that no record names may be
+empty or missing: its digest says so.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 import stat
 import uuid
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
@@ -23,6 +25,7 @@ from localflyte.store.private import make_folder
 __all__ = ("Blobs", "CorruptBlobError", "hash_file", "is_digest", "open_regular")
 
 CHUNK = 1 << 20
+FEW = 16  # blobs that are written to the disk one by one
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _FICLONE = 0x40049409
 
@@ -32,10 +35,13 @@ class CorruptBlobError(Exception):
 
 
 class Blobs:
-    """:param root: the folder, made when the first blob is"""
+    """:param root: the folder, made when the first blob is
+    :param writable: whether what is damaged may be put aside
+    """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, *, writable: bool = True) -> None:
         self._root = root
+        self._writable = writable
 
     def path(self, digest: str) -> str:
         """:raises CorruptBlobError: if the digest is not one"""
@@ -70,6 +76,22 @@ class Blobs:
             file.flush()
             place(digest.hexdigest())
         return digest.hexdigest()
+
+    def settle(self, digests: Collection[str]) -> None:
+        """Have blobs written to the disk, before something says that they are there.
+
+        :raises OSError: if the disk refuses, or one has gone meanwhile
+        """
+        if len(digests) > FEW:  # one by one they would take seconds
+            os.sync()
+            return
+        paths = [self.path(digest) for digest in digests]
+        for path in [*paths, *{os.path.dirname(path) for path in paths}]:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
     def get(self, digest: str) -> bytes:
         """:raises CorruptBlobError: if the blob is missing or damaged"""
@@ -107,10 +129,14 @@ class Blobs:
                 raise
 
     def _has(self, digest: str, size: int) -> bool:
+        path = self.path(digest)
         try:
-            return os.stat(self.path(digest)).st_size == size
+            if os.stat(path).st_size != size:
+                return False
+            os.utime(path)  # as new as one written now, so that a sweep leaves it to the record that is to name it
         except OSError:
             return False
+        return True
 
     @contextmanager
     def _draft(self) -> Iterator[tuple[IO[bytes], Callable[[str], None]]]:
@@ -134,6 +160,8 @@ class Blobs:
     def _damaged(self, digest: str) -> CorruptBlobError:
         """Put a damaged blob aside, so that the next to store this content stores it anew."""
         path, folder = self.path(digest), os.path.join(self._root, "damaged")
+        if not self._writable:
+            return CorruptBlobError(f"blob {path} does not have the content its name says")
         with suppress(OSError):
             make_folder(folder)
             os.replace(path, os.path.join(folder, digest))

@@ -27,7 +27,7 @@ FILE = "cache.db"
 BUSY_SECONDS = 1.0  # the wait is on the engine's loop; a write of another engine takes under a millisecond
 SETTINGS: dict[str, Any] = {
     "statistics": 0,
-    "tag_index": 0,
+    "tag_index": 1,
     "eviction_policy": "none",
     "size_limit": 1 << 60,
     "cull_limit": 0,
@@ -41,7 +41,7 @@ SETTINGS: dict[str, Any] = {
     "disk_pickle_protocol": 0,  # nothing is pickled
 }
 _COUNTERS = ("count", "size", "hits", "misses")  # diskcache.core.METADATA, which it reads from the database always
-_KNOWN = {"Settings", "Cache", "Cache_key_raw", "Cache_expire_time", "sqlite_autoindex_Settings_1"}
+_KNOWN = {"Settings", "Cache", "Cache_key_raw", "Cache_expire_time", "Cache_tag_rowid", "sqlite_autoindex_Settings_1"}
 _TRIGGER = re.compile(
     r"CREATE TRIGGER Settings_\w+ AFTER (INSERT|DELETE|UPDATE) ON Cache FOR EACH ROW BEGIN"
     r" UPDATE Settings SET value = value( [+-] (1|NEW\.size|OLD\.size))+ WHERE key = \"(count|size)\"; END"

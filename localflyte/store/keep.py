@@ -13,6 +13,7 @@ from localflyte.store.content import local_path
 from localflyte.store.private import make_folder
 from localflyte.store.record import StoredRef
 from localflyte.store.record import StoredValue
+from localflyte.store.record import digests_in
 from localflyte.store.tree import survey
 
 __all__ = ("give_out", "is_light", "take_in")
@@ -34,6 +35,7 @@ def take_in(blobs: Blobs, outputs: Sequence[Packed]) -> list[StoredValue]:
     for value in outputs:
         data = blobs.put(value.data) if len(value.data) > INLINE_BYTES else value.data
         stored.append(StoredValue(data, value.canonical, [_take_ref(blobs, ref) for ref in value.refs]))
+    blobs.settle(digests_in(stored))
     return stored
 
 

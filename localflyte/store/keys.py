@@ -11,19 +11,24 @@ import msgpack
 
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.packed import Ref
+from localflyte.spec.plan import CacheTerms
 from localflyte.store.content import Contents
 
-__all__ = ("SCHEMA", "Key", "make_key")
+__all__ = ("SCHEMA", "SHOWN_BYTES", "Key", "make_key")
 
-SCHEMA = 1  # of keys and records; another number is another world, left alone
+SCHEMA = 2  # of keys and records; another number is another world, left alone
+SHOWN_BYTES = 64  # of an input that are kept beside its digest, so that a person can be told what it was
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     digest: str
+    task: str
     parts: Mapping[str, str]
     """Component to digest or text: task, interface, version, and ``input:<name>`` for each input that counts."""
-    serialize: bool
+    terms: CacheTerms = field(default_factory=CacheTerms)
+    shown: Mapping[str, bytes] = field(default_factory=dict, compare=False)
+    """The msgpack of small inputs, by name."""
     contents: tuple[tuple[Ref, str], ...] = field(default=(), compare=False)
     """The files and folders among the inputs, with the digests they had when the key was made."""
 
@@ -32,6 +37,7 @@ def make_key(invocation: Invocation, contents: Contents) -> Key:
     """:raises OSError: if a file or folder among the inputs cannot be read"""
     plan = invocation.plan
     parts = {"task": plan.task.name, "interface": plan.interface, "version": plan.cache.version}
+    shown: dict[str, bytes] = {}
     seen: list[tuple[Ref, str]] = []
     for name, value in invocation.inputs.items():
         if name in plan.cache.ignored_inputs:
@@ -39,6 +45,8 @@ def make_key(invocation: Invocation, contents: Contents) -> Key:
         refs = [(ref, contents.digest(ref)) for ref in value.refs]
         body = msgpack.packb([value.canonical or value.data, [[ref.kind, digest] for ref, digest in refs]])
         parts[f"input:{name}"] = hashlib.sha256(body).hexdigest()
+        if len(value.data) <= SHOWN_BYTES and not refs:
+            shown[name] = value.data
         seen += refs
     body = msgpack.packb([SCHEMA, sorted(parts.items())])
-    return Key(hashlib.sha256(body).hexdigest(), parts, plan.cache.serialize, tuple(seen))
+    return Key(hashlib.sha256(body).hexdigest(), plan.task.name, parts, plan.cache, shown, tuple(seen))

@@ -7,16 +7,18 @@ the record that names them; whatever is missing or damaged all the same makes th
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+import time
 from collections.abc import Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from contextlib import nullcontext
+from contextlib import suppress
+from typing import NamedTuple
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.to_thread
 
-from localflyte.errors import RuntimeUserError
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.packed import Packed
 from localflyte.spec.run import RunRequest
@@ -29,38 +31,65 @@ from localflyte.store.keep import is_light
 from localflyte.store.keep import take_in
 from localflyte.store.keys import Key
 from localflyte.store.keys import make_key
+from localflyte.store.layout import Layout
+from localflyte.store.record import Record
 from localflyte.store.record import StoredValue
+from localflyte.store.record import pack_code
 from localflyte.store.record import pack_record
 from localflyte.store.record import unpack_record
+from localflyte.store.sweep import is_due
+from localflyte.store.sweep import sweep
+from localflyte.store.tier import Tier
+from localflyte.store.turns import Call
+from localflyte.store.turns import Turns
+from localflyte.store.uses import Uses
+from localflyte.store.why import explain
 
-__all__ = ("Memo",)
+__all__ = ("Found", "Limits", "Memo")
 
 
 class _Run(Protocol):
+    name: str
     request: RunRequest
     folder: str
 
     def notice(self, text: str) -> None: ...
 
 
-class _Call(Protocol):
-    @property
-    def caller(self) -> _Call | None: ...
-    @property
-    def task(self) -> str: ...
+class Limits(NamedTuple):
+    """What the store may grow to, and where else to look; the terms are those of the settings."""
+
+    max_bytes: int | None = None
+    max_age: float | None = None
+    tier: str = ""
+    serialize_seconds: float = 3600.0
+
+
+class Found(NamedTuple):
+    """What a lookup came to."""
+
+    outputs: tuple[Packed, ...] | None = None
+    """``None`` for a miss."""
+    why: str = ""
+    """Where a hit came from; why it is a miss, if the run wants that explained."""
 
 
 class Memo:
     """:param home: the folder of everything that is kept; opened at first use"""
 
-    def __init__(self, home: str) -> None:
-        root = os.path.join(home, "store")
-        self._blobs = Blobs(os.path.join(root, "blobs"))
-        self._index = Index(os.path.join(root, "index"))
+    def __init__(self, home: str, limits: Limits = Limits()) -> None:
+        self._layout = Layout(home)
+        self._limits = limits
+        self._blobs = Blobs(self._layout.blobs)
+        self._index = Index(self._layout.index)
+        self._tier = Tier(limits.tier) if limits.tier else None
         self._contents = Contents()
-        self._turns: dict[str, _Turn] = {}
-        #: the keys that something called from a call waits for
-        self._held_up: dict[_Call, list[_Turn]] = {}
+        self._turns = Turns(self._layout.turns, limits.serialize_seconds)
+        self._uses = Uses(self._layout.live)
+        #: what versions were made of, that is in the index by now
+        self._described: set[str] = set()
+        self._is_open = False
+        self._has_stored = False
         #: what has been said to a run already; a run whose index failed is left in peace
         self._said: WeakKeyDictionary[_Run, set[str]] = WeakKeyDictionary()
 
@@ -80,103 +109,43 @@ class Memo:
             run.notice(f"{invocation.plan.task.name} is not cached: an input cannot be read: {error}")
             return None
 
-    @asynccontextmanager
-    async def turn(self, key: Key, call: _Call) -> AsyncIterator[None]:
+    def turn(self, run: _Run, key: Key, call: Call) -> AbstractAsyncContextManager[None]:
         """With ``serialize=True``, hold the key so that identical work is done once and the others find it done.
 
         :raises RuntimeUserError: if the call would wait for itself, as when a task calls itself, directly or around, with the same inputs
         """
-        if not key.serialize:
-            yield
-            return
-        turn = self._turns.setdefault(key.digest, _Turn())
-        line = _line(call)
-        circle = self._circle(turn, line)
-        if circle:
-            message = f"Task {call.task} (cache serialize=True) would wait for itself: {circle}."
-            raise RuntimeUserError("CircularCallError", f"{message} Call it with other inputs, or without serialize.")
-        turn.users += 1
-        waiting = turn.lock.locked()
-        if waiting:
-            self._wait(turn, line)
-        try:
-            async with turn.lock:
-                if waiting:
-                    waiting = self._waited(turn, line)
-                turn.holder = call
-                try:
-                    yield
-                finally:
-                    turn.holder = None
-        finally:
-            if waiting:
-                self._waited(turn, line)
-            turn.users -= 1
-            if not turn.users:
-                del self._turns[key.digest]
+        return self._turns.turn(key.digest, call, run.notice) if key.terms.serialize else nullcontext()
 
-    def _wait(self, turn: _Turn, line: list[_Call]) -> None:
-        for caller in line:
-            self._held_up.setdefault(caller, []).append(turn)
+    async def lookup(self, run: _Run, key: Key, action: str) -> Found:
+        """Look for the outputs that a success stored under the key."""
+        if run.request.overwrite_cache:
+            return Found(why="overwrite_cache is set: nothing is looked up" if run.request.explain else "")
+        if not self._has_said(run, "index"):
+            try:
+                self._open()
+                found = await self._find(run, key, action)
+                if found.outputs is not None:
+                    return found
+            except (UnusableIndexError, PermissionError) as error:
+                self._say_unusable(run, error)
+            except Exception as error:  # noqa: BLE001 - a cache is a comfort: whatever is wrong with it, the task runs
+                self._say(run, "lookup", f"a cached result could not be used and is computed again: {_text(error)}")
+                return Found(why=_text(error))
+            else:
+                return Found(why=explain(self._index, key) if run.request.explain and not found.why else found.why)
+        return Found(why="the store cannot be used")
 
-    def _waited(self, turn: _Turn, line: list[_Call]) -> bool:
-        for caller in line:
-            turns = self._held_up[caller]
-            turns.remove(turn)
-            if not turns:
-                del self._held_up[caller]
-        return False
-
-    def _circle(self, turn: _Turn, line: list[_Call]) -> str:
-        """Follow who waits for whom: from who works on a key, by what was called from there and waits for another key.
-
-        :return: the circle in words; empty if there is none
-        """
-        seen: list[_Turn] = []
-        ahead = [(turn, "")]
-        while ahead:
-            turn, words = ahead.pop()
-            holder = turn.holder
-            if holder is None or turn in seen:
-                continue
-            if holder in line:
-                return " -> ".join(call.task for call in reversed(line[: line.index(holder) + 1])) + words
-            seen.append(turn)
-            ahead += [
-                (other, f"{words}; {holder.task} runs already, and waits for {other.holder.task}")
-                for other in self._held_up.get(holder, ())
-                if other.holder is not None
-            ]
-        return ""
-
-    async def lookup(self, run: _Run, key: Key, action: str) -> tuple[Packed, ...] | None:
-        """:return: the outputs that a success stored under the key, or ``None``"""
-        if run.request.overwrite_cache or self._has_said(run, "index"):
-            return None
-        try:
-            record = self._index.get(key.digest)
-            if record is None:
-                return None
-            stored = unpack_record(record, key)
-            packed = [output for value in stored if (output := value.as_packed) is not None]
-            if len(packed) == len(stored):
-                return tuple(packed)
-            folder = os.path.join(run.folder, "data", action, "cached")
-            return await anyio.to_thread.run_sync(give_out, self._blobs, stored, folder)
-        except UnusableIndexError as error:
-            self._say(run, "index", f"results are neither looked up nor stored in this run: {error}")
-        except Exception as error:  # noqa: BLE001 - a cache is a comfort: whatever is wrong with it, the task runs
-            self._say(run, "lookup", f"a cached result could not be used and is computed again: {_text(error)}")
-        return None
-
-    async def commit(self, run: _Run, key: Key, outputs: Sequence[Packed], action: str) -> tuple[Packed, ...] | None:
+    async def commit(self, run: _Run, key: Key, outputs: Sequence[Packed], action: str, seconds: float = 0.0) -> tuple[Packed, ...] | None:
         """Store the outputs of a success.
 
+        :param seconds: what they took to compute
         :return: the outputs, or ``None`` when they were not stored; the reason is said
         """
         if self._has_said(run, "index"):
             return None
         try:
+            self._open()
+            self._note(key)
             if key.contents and not await anyio.to_thread.run_sync(self._is_unchanged, key):
                 self._say(run, "input", f"the result of action {action} is not stored: a file among its inputs changed while it ran")
                 return None
@@ -184,20 +153,87 @@ class Memo:
                 stored = [StoredValue(value.data, value.canonical, []) for value in outputs]
             else:
                 stored = await anyio.to_thread.run_sync(take_in, self._blobs, outputs)
-            self._index.set(key.digest, pack_record(key, stored, action))
-        except UnusableIndexError as error:
-            self._say(run, "index", f"results are neither looked up nor stored in this run: {error}")
+            code = self._describe(key)
+            self._index.set(key.digest, pack_record(key, stored, run=run.name, action=action, seconds=seconds, code=code), tag=key.task)
+            self._has_stored = True
+        except (UnusableIndexError, PermissionError) as error:
+            self._say_unusable(run, error)
             return None
         except Exception as error:  # noqa: BLE001 - not being able to store costs time, never the result
             self._say(run, "commit", f"a result could not be stored, and will be computed again next time: {_text(error)}")
             return None
         return tuple(outputs)
 
+    async def rest(self) -> None:
+        """Note that no run is under way; a store that has grown over its limits is swept, once in a while."""
+        try:
+            self._flush()
+            if self._has_stored and is_due(self._layout):
+                self._has_stored = False
+                limits = self._limits
+                await anyio.to_thread.run_sync(lambda: sweep(self._layout, max_bytes=limits.max_bytes, max_age=limits.max_age))
+        except (UnusableIndexError, OSError):
+            return  # the next lookup says what is wrong, where there is somebody to hear it
+
     def close(self) -> None:
         """Close the index."""
+        with suppress(UnusableIndexError, OSError):
+            self._flush()
         self._index.close()
 
     # -- inside -------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        if not self._is_open:
+            self._layout.prepare()
+            self._is_open = True
+
+    def _flush(self) -> None:
+        used = self._uses.end()
+        if used:
+            self._index.touch(used)
+
+    async def _find(self, run: _Run, key: Key, action: str) -> Found:
+        why = ""
+        value = self._index.get(key.digest)
+        if value is not None:
+            record = unpack_record(value, key.digest)
+            why = _age(record, key)
+            if not why:
+                self._note(key)
+                return await self._give_out(run, record, self._blobs, action)
+        if self._tier is not None and (value := self._tier.record(key.digest)) is not None:
+            record = unpack_record(value, key.digest)
+            why = _age(record, key)
+            if not why:
+                return await self._give_out(run, record, self._tier.blobs, action)
+        return Found(why=why)
+
+    async def _give_out(self, run: _Run, record: Record, blobs: Blobs, action: str) -> Found:
+        why = f"computed by run {record.run}, action {record.action}"
+        packed = [output for value in record.outputs if (output := value.as_packed) is not None]
+        if len(packed) == len(record.outputs):
+            return Found(tuple(packed), why)
+        folder = os.path.join(run.folder, "data", action, "cached")
+        return Found(await anyio.to_thread.run_sync(give_out, blobs, record.outputs, folder), why)
+
+    def _note(self, key: Key) -> None:
+        with suppress(OSError):  # a disk that is full: a sweep may take the entry, and then it is a miss
+            self._uses.note(key.digest)
+
+    def _describe(self, key: Key) -> str:
+        """Store what the version was made of, unless that is there already.
+
+        :return: the digest under which it is found
+        """
+        if not key.terms.parts:
+            return ""
+        digest, body = pack_code(key.terms.parts)
+        if digest not in self._described:
+            if self._index.get(f"code:{digest}") != body:
+                self._index.set(f"code:{digest}", body)
+            self._described.add(digest)
+        return digest
 
     def _is_unchanged(self, key: Key) -> bool:
         try:
@@ -215,24 +251,14 @@ class Memo:
             said.add(kind)
             run.notice(text)
 
-
-class _Turn:
-    """Who works on a key, and how many would like to."""
-
-    __slots__ = ("holder", "lock", "users")
-
-    def __init__(self) -> None:
-        self.lock = anyio.Lock()
-        self.users = 0
-        self.holder: _Call | None = None
+    def _say_unusable(self, run: _Run, error: Exception) -> None:
+        self._say(run, "index", f"results are neither looked up nor stored in this run: {error}")
 
 
-def _line(call: _Call) -> list[_Call]:
-    """:return: a call, who made it, who made that, and so on"""
-    line = [call]
-    while (caller := line[-1].caller) is not None:
-        line.append(caller)
-    return line
+def _age(record: Record, key: Key) -> str:
+    """:return: why a result is too old, or nothing"""
+    most, age = key.terms.max_age, time.time() - record.made
+    return "" if most is None or age <= most else f"the result of run {record.run} is {age:.0f} s old, and max_age is {most:.0f} s"
 
 
 def _text(error: Exception) -> str:

@@ -18,11 +18,26 @@ from localflyte.store.keys import SCHEMA
 from localflyte.store.keys import Key
 from localflyte.store.tree import is_safe_name
 
-__all__ = ("DamagedRecordError", "StoredRef", "StoredValue", "pack_record", "unpack_record")
+__all__ = (
+    "DamagedRecordError",
+    "OtherSchemaError",
+    "Record",
+    "StoredRef",
+    "StoredValue",
+    "digests_in",
+    "pack_code",
+    "pack_record",
+    "unpack_code",
+    "unpack_record",
+)
 
 
 class DamagedRecordError(Exception):
     """Raised when a record is not one that we wrote for this key."""
+
+
+class OtherSchemaError(Exception):
+    """Raised when a record is of another version of localflyte: it is left alone."""
 
 
 class StoredRef(NamedTuple):
@@ -48,29 +63,115 @@ class StoredValue(NamedTuple):
         return Packed(self.data, (), self.canonical) if isinstance(self.data, bytes) and not self.refs else None
 
 
-def pack_record(key: Key, outputs: Sequence[StoredValue], action: str) -> bytes:
+class Record(NamedTuple):
+    """A success that was stored."""
+
+    key: str
+    task: str
+    parts: Mapping[str, str]
+    """The components of the key, as in `localflyte.store.keys.Key`."""
+    shown: Mapping[str, bytes]
+    """The msgpack of small inputs, by name."""
+    code: str
+    """The digest of what the version was made of, under which that is stored too."""
+    outputs: Sequence[StoredValue]
+    made: float
+    """When, in seconds since the epoch."""
+    run: str
+    action: str
+    seconds: float
+    """What it took to compute."""
+
+    @property
+    def blobs(self) -> set[str]:
+        """The digests of the blobs that hold what the record does not."""
+        return digests_in(self.outputs)
+
+
+def digests_in(outputs: Sequence[StoredValue]) -> set[str]:
+    """:return: the digests of the blobs that outputs are kept in"""
+    digests = {value.data for value in outputs if isinstance(value.data, str)}
+    return digests | {digest for value in outputs for ref in value.refs for _, digest, _ in ref.files}
+
+
+def pack_record(key: Key, outputs: Sequence[StoredValue], *, run: str, action: str, seconds: float, code: str = "") -> bytes:
     """:return: the record of a success"""
-    record = {"schema": SCHEMA, "key": key.digest, "outputs": outputs, "parts": dict(key.parts), "made": time.time(), "action": action}
+    record = {
+        "schema": SCHEMA,
+        "key": key.digest,
+        "task": key.task,
+        "parts": dict(key.parts),
+        "shown": dict(key.shown),
+        "code": code,
+        "outputs": outputs,
+        "made": time.time(),
+        "run": run,
+        "action": action,
+        "seconds": seconds,
+    }
     body = msgpack.packb(record)
     return hashlib.sha256(body).digest() + bytes(body)
 
 
-def unpack_record(value: bytes, key: Key) -> list[StoredValue]:
-    """:return: the outputs that were stored for the key
-    :raises DamagedRecordError: if the record is damaged, or was not written for the key
+def unpack_record(value: bytes, digest: str) -> Record:
+    """:param digest: the key that it was found under
+    :return: the record
+    :raises DamagedRecordError: if it is damaged, or was not written for the key
+    :raises OtherSchemaError: if it is whole, and of another version of localflyte
     """
     body = value[32:]
     if hashlib.sha256(body).digest() != value[:32]:
-        raise DamagedRecordError(f"the record of key {key.digest[:12]} is damaged")
+        raise DamagedRecordError(f"the record of key {digest[:12]} is damaged")
     try:
-        record: Mapping[str, Any] = msgpack.unpackb(body)
-        if record["schema"] != SCHEMA or record["key"] != key.digest:
-            raise ValueError("it belongs to another key")
-        if not isinstance(record["outputs"], list):
-            raise ValueError("it holds no list of outputs")
-        return [_value(row) for row in record["outputs"]]
+        fields: Mapping[str, Any] = msgpack.unpackb(body)
+        if fields["schema"] != SCHEMA:
+            raise OtherSchemaError(f"the record of key {digest[:12]} has schema {fields['schema']!r}, not {SCHEMA}")
+        return _record(fields, digest)
     except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
-        raise DamagedRecordError(f"the record of key {key.digest[:12]} cannot be used: {error}") from error
+        raise DamagedRecordError(f"the record of key {digest[:12]} cannot be used: {error}") from error
+
+
+def pack_code(parts: Mapping[str, str]) -> tuple[str, bytes]:
+    """Pack what a version was made of.
+
+    :return: its digest, and what is stored under that
+    """
+    body = bytes(msgpack.packb(sorted(parts.items())))
+    return hashlib.sha256(body).hexdigest(), body
+
+
+def unpack_code(value: bytes, digest: str) -> dict[str, str]:
+    """:raises DamagedRecordError: if it is not what was stored under the digest"""
+    if hashlib.sha256(value).hexdigest() != digest:
+        raise DamagedRecordError(f"the parts of version {digest[:12]} are damaged")
+    try:
+        return _texts(dict(msgpack.unpackb(value)))
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise DamagedRecordError(f"the parts of version {digest[:12]} cannot be used: {error}") from error
+
+
+def _record(fields: Mapping[str, Any], digest: str) -> Record:
+    if fields["key"] != digest:
+        raise ValueError("it belongs to another key")
+    outputs, shown = fields["outputs"], fields["shown"]
+    if not isinstance(outputs, list) or not isinstance(shown, dict) or not all(isinstance(each, bytes) for each in shown.values()):
+        raise ValueError("it holds no outputs, or no inputs")
+    words = _texts({name: fields[name] for name in ("task", "code", "run", "action")})
+    return Record(
+        key=digest,
+        parts=_texts(fields["parts"]),
+        shown=shown,
+        outputs=[_value(row) for row in outputs],
+        made=float(fields["made"]),
+        seconds=float(fields["seconds"]),
+        **words,
+    )
+
+
+def _texts(found: Any) -> dict[str, str]:
+    if not isinstance(found, dict) or not all(isinstance(key, str) and isinstance(value, str) for key, value in found.items()):
+        raise TypeError("something in it is no text")
+    return found
 
 
 def _value(row: Any) -> StoredValue:

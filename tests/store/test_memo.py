@@ -14,7 +14,6 @@ from typing import Any
 import anyio
 import pytest
 
-from localflyte.errors import RuntimeUserError
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.packed import Packed
 from localflyte.spec.packed import Ref
@@ -23,7 +22,6 @@ from localflyte.spec.plan import Plan
 from localflyte.spec.plan import TaskRef
 from localflyte.spec.run import RunRequest
 from localflyte.spec.run import Surroundings
-from localflyte.store.keys import Key
 from localflyte.store.memo import Memo
 
 AROUND = Surroundings(python="", cwd="", sys_path=(), argv=(), env={}, umask=0, alias=False)
@@ -34,16 +32,11 @@ OUTPUTS = (Packed(b"\x01"), Packed(b"\xa4text", (), b"canonical"))
 class Run:
     folder: str
     request: RunRequest
+    name: str = "run"
     said: list[str] = field(default_factory=list)
 
     def notice(self, text: str) -> None:
         self.said.append(text)
-
-
-@dataclass(eq=False)
-class Call:
-    task: str = "env.task"
-    caller: Call | None = None
 
 
 def call_of(inputs: dict[str, Packed] | None = None, **cache: Any) -> Invocation:
@@ -92,7 +85,7 @@ def look_up(home: Path, run: Run, invocation: Invocation | None = None, action: 
     async def work(memo: Memo) -> Any:
         key = await memo.key(run, invocation or call_of())
         assert key is not None
-        return await memo.lookup(run, key, action)
+        return (await memo.lookup(run, key, action)).outputs
 
     return in_memo(home, work)
 
@@ -188,7 +181,7 @@ def test_damaged_records_are_misses_that_are_said_once(home: Path, new_run: Call
     async def twice(memo: Memo) -> Any:
         key = await memo.key(run, call_of())
         assert key is not None
-        return [await memo.lookup(run, key, "a0"), await memo.lookup(run, key, "a1")]
+        return [(await memo.lookup(run, key, action)).outputs for action in ("a0", "a1")]
 
     assert in_memo(home, twice) == [None, None]
     assert len(run.said) == 1
@@ -230,7 +223,7 @@ def test_a_store_that_cannot_be_made_is_said_once_a_run(home: Path, new_run: Cal
             for number in range(3):
                 key = await memo.key(run, call_of({"x": Packed(bytes([number]))}))
                 assert key is not None
-                assert await memo.lookup(run, key, "a0") is None
+                assert (await memo.lookup(run, key, "a0")).outputs is None
                 assert await memo.commit(run, key, OUTPUTS, "a0") is None
 
     in_memo(home, work)
@@ -259,92 +252,3 @@ def test_a_full_disk_is_said_once_and_stores_nothing(
     assert len(run.said) == 1
     assert "No space left" in run.said[0]
     assert look_up(home, new_run("later")) is None
-
-
-def serialized(number: int = 1) -> Key:
-    return Key(f"{number:064x}", {}, serialize=True)
-
-
-def test_identical_calls_take_turns_and_others_do_not_wait(home: Path) -> None:
-    order: list[str] = []
-
-    async def work(memo: Memo) -> None:
-        async def one(name: str, key: Key) -> None:
-            async with memo.turn(key, Call()):
-                order.append(f"{name} in")
-                await anyio.wait_all_tasks_blocked()
-                order.append(f"{name} out")
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(one, "a", serialized(1))
-            tasks.start_soon(one, "b", serialized(1))
-            tasks.start_soon(one, "c", serialized(2))
-        assert memo._turns == {}
-
-    in_memo(home, work)
-    assert order.index("a out") < order.index("b in")
-    assert order.index("c in") < order.index("a out")
-
-
-def test_without_serialize_nobody_waits(home: Path) -> None:
-    async def work(memo: Memo) -> None:
-        key = Key("0" * 64, {}, serialize=False)
-        async with memo.turn(key, Call()), memo.turn(key, Call()):
-            assert memo._turns == {}
-
-    in_memo(home, work)
-
-
-def test_one_that_gives_up_its_turn_holds_nobody_up(home: Path) -> None:
-    async def work(memo: Memo) -> None:
-        async def wait() -> None:
-            async with memo.turn(serialized(), Call()):
-                raise AssertionError("it was cancelled before")
-
-        async with memo.turn(serialized(), Call()):
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(wait)
-                await anyio.wait_all_tasks_blocked()
-                tasks.cancel_scope.cancel()
-        with pytest.raises(ValueError, match="failed"):
-            async with memo.turn(serialized(), Call()):
-                raise ValueError("failed")
-        async with memo.turn(serialized(), Call()):
-            pass
-        assert memo._turns == {}
-
-    in_memo(home, work)
-
-
-def test_a_call_that_would_wait_for_itself_is_refused(home: Path) -> None:
-    async def work(memo: Memo) -> None:
-        root = Call("env.root")
-        middle = Call("env.middle", root)
-        async with memo.turn(serialized(1), root), memo.turn(serialized(2), middle):
-            with pytest.raises(RuntimeUserError, match="env.again .* would wait for itself: env.root -> env.middle -> env.again"):
-                async with memo.turn(serialized(1), Call("env.again", middle)):
-                    pass
-        assert memo._turns == {}
-
-    in_memo(home, work)
-
-
-def test_two_calls_that_would_wait_for_each_other_are_refused(home: Path) -> None:
-    async def work(memo: Memo) -> None:
-        left, right = Call("env.left"), Call("env.right")
-
-        async def waits() -> None:
-            async with memo.turn(serialized(2), Call("env.right", left)):
-                pass
-
-        async with memo.turn(serialized(1), left), anyio.create_task_group() as tasks:
-            async with memo.turn(serialized(2), right):
-                tasks.start_soon(waits)
-                await anyio.wait_all_tasks_blocked()
-                with pytest.raises(RuntimeUserError, match="env.right -> env.left; env.left runs already, and waits for env.right"):
-                    async with memo.turn(serialized(1), Call("env.left", right)):
-                        pass
-        assert memo._turns == {}
-        assert memo._held_up == {}
-
-    in_memo(home, work)

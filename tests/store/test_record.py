@@ -15,12 +15,16 @@ from localflyte.spec.packed import Ref
 from localflyte.store.keys import SCHEMA
 from localflyte.store.keys import Key
 from localflyte.store.record import DamagedRecordError
+from localflyte.store.record import OtherSchemaError
+from localflyte.store.record import Record
 from localflyte.store.record import StoredRef
 from localflyte.store.record import StoredValue
+from localflyte.store.record import pack_code
 from localflyte.store.record import pack_record
+from localflyte.store.record import unpack_code
 from localflyte.store.record import unpack_record
 
-KEY = Key("a" * 64, {"task": "t"}, serialize=False)
+KEY = Key("a" * 64, "t", {"task": "t"}, shown={"x": b"\x01"})
 DIGEST = "b" * 64
 REF = Ref("dir", "/x/y", "", "name", "")
 STORED = [
@@ -32,9 +36,15 @@ STORED = [
 
 
 def record(**changes: Any) -> bytes:
-    fields = {"schema": SCHEMA, "key": KEY.digest, "outputs": [], "parts": {}, "made": time.time(), "action": "a0", **changes}
+    words = {"task": "t", "code": "", "run": "r", "action": "a0"}
+    fields = {"schema": SCHEMA, "key": KEY.digest, "outputs": [], "parts": {}, "shown": {}, "made": time.time(), "seconds": 0.5}
+    fields = {**fields, **words, **changes}
     body = msgpack.packb(fields)
     return hashlib.sha256(body).digest() + body
+
+
+def packed() -> bytes:
+    return pack_record(KEY, STORED, run="r", action="a0", seconds=1.5, code="c" * 64)
 
 
 def plain(value: Any) -> Any:
@@ -42,7 +52,10 @@ def plain(value: Any) -> Any:
 
 
 def test_what_was_packed_comes_back() -> None:
-    assert plain(unpack_record(pack_record(KEY, STORED, "a0"), KEY)) == plain(STORED)
+    found = unpack_record(packed(), KEY.digest)
+    assert plain(found.outputs) == plain(STORED)
+    assert found.blobs == {DIGEST}
+    assert found._replace(outputs=[], made=0.0) == Record(KEY.digest, "t", {"task": "t"}, {"x": b"\x01"}, "c" * 64, [], 0.0, "r", "a0", 1.5)
 
 
 def test_only_plain_values_come_from_the_record_alone() -> None:
@@ -52,23 +65,26 @@ def test_only_plain_values_come_from_the_record_alone() -> None:
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_damaged(data: bytes) -> None:
     with pytest.raises(DamagedRecordError):
-        unpack_record(data, KEY)
+        unpack_record(data, KEY.digest)
 
 
 @given(st.data())
 def test_any_flipped_bit_is_damage(data: st.DataObject) -> None:
-    value = bytearray(pack_record(KEY, STORED, "a0"))
+    value = bytearray(packed())
     value[data.draw(st.integers(0, len(value) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(DamagedRecordError):
-        unpack_record(bytes(value), KEY)
+        unpack_record(bytes(value), KEY.digest)
 
 
 @pytest.mark.parametrize(
     "value",
     [
         record(key="c" * 64),
-        record(schema=SCHEMA + 1),
-        record(schema=None),
+        record(task=1),
+        record(parts=None),
+        record(parts={"x": 1}),
+        record(shown={"x": "text"}),
+        record(made="yesterday"),
         record(outputs=None),
         record(outputs={}),
         record(outputs=[1]),
@@ -91,7 +107,7 @@ def test_any_flipped_bit_is_damage(data: st.DataObject) -> None:
 )
 def test_a_record_of_another_shape_is_damaged(value: bytes) -> None:
     with pytest.raises(DamagedRecordError):
-        unpack_record(value, KEY)
+        unpack_record(value, KEY.digest)
 
 
 @pytest.mark.parametrize("name", [b"", b"/etc/passwd", b"../x", b"a/../../x", b"a//b", b".", b"a/.", b"a\0b", "text", b"a/"])
@@ -100,4 +116,24 @@ def test_a_name_that_leads_out_of_its_folder_is_damage(name: Any, place: str) ->
     files = [[name, DIGEST, False]] if place == "files" else []
     folders = [name] if place == "folders" else []
     with pytest.raises(DamagedRecordError):
-        unpack_record(record(outputs=[[b"", b"", [[list(REF), "dir", files, folders]]]]), KEY)
+        unpack_record(record(outputs=[[b"", b"", [[list(REF), "dir", files, folders]]]]), KEY.digest)
+
+
+@pytest.mark.parametrize("schema", [SCHEMA - 1, SCHEMA + 1, None])
+def test_a_record_of_another_schema_is_told_from_damage(schema: Any) -> None:
+    with pytest.raises(OtherSchemaError):
+        unpack_record(record(schema=schema), KEY.digest)
+
+
+def test_what_a_version_was_made_of_comes_back_under_its_digest() -> None:
+    parts = {"function m.f": "1" * 64, "package numpy": "2.0"}
+    digest, body = pack_code(parts)
+    assert unpack_code(body, digest) == parts
+    with pytest.raises(DamagedRecordError):
+        unpack_code(body, "0" * 64)
+
+
+@pytest.mark.parametrize("body", [b"", b"\xc1", msgpack.packb(1), msgpack.packb([["a", 1]]), msgpack.packb([["a"]])])
+def test_parts_of_another_shape_are_damaged(body: bytes) -> None:
+    with pytest.raises(DamagedRecordError):
+        unpack_code(body, hashlib.sha256(body).hexdigest())
