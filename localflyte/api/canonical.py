@@ -1,4 +1,4 @@
-"""Canonical form of Python source: what it does, without how it is written, and the names it takes from outside.
+"""Canonical form of Python source: what it does, without how it is written.
 
 The form is our own, because ``ast.dump`` differs between Python versions and a key made of it dies with an upgrade. It has
 no positions, no docstrings and no empty fields, so that fields which a later Python adds change nothing where they are unused.
@@ -7,53 +7,136 @@ no positions, no docstrings and no empty fields, so that fields which a later Py
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ("canonical", "imports_in", "names_used", "without_task_decorators")
+__all__ = ("Form", "canonical", "is_named_task", "without_task_decorators")
 
 _SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-
-Chain = tuple[str, ...]
+_LONGEST_INT = 1 << 64  # Python refuses to write very long ones in decimal
 
 
 def canonical(node: ast.AST) -> str:
     """:return: the node as text that is the same in every Python version"""
-    parts: list[str] = []
-    _write(node, parts)
-    return "".join(parts)
+    return Form(node).text(node)
 
 
-def _write(value: Any, parts: list[str]) -> None:
-    if isinstance(value, ast.Constant):
-        parts.append(f"<{type(value.value).__name__} {value.value!r}>")
-    elif isinstance(value, ast.AST):
-        parts.append(f"({type(value).__name__}")
-        for name in value._fields:
+class Form:
+    """The text of a tree, written once, from which the text of each definition in it can be cut.
+
+    What of a definition is looked at by itself comes behind it: decorators and defaults of a function, the methods of a class.
+    """
+
+    def __init__(self, tree: ast.AST) -> None:
+        self._parts: list[str] = []
+        self._spans: dict[ast.AST, tuple[int, int]] = {}
+        self._write(tree)
+        self._spans[tree] = (0, len(self._parts))
+
+    def text(self, tree: ast.AST) -> str:
+        """:return: the whole text; only for the tree that was given"""
+        return "".join(self._parts)
+
+    def own_text(self, node: ast.AST) -> str:
+        """:return: the text of a definition without its decorators, its defaults, and its methods"""
+        start, end = self._spans[node]
+        return "".join(self._parts[start:end])
+
+    def _write(self, value: Any) -> None:
+        parts = self._parts
+        if isinstance(value, ast.Constant):
+            parts.append(_constant(value.value))
+        elif isinstance(value, ast.AST):
+            special = _SPECIAL.get(type(value))
+            if special is None:
+                self._fields(value, value._fields)
+            else:
+                special(self, value)
+        elif isinstance(value, list):
+            parts.append("[")
+            for part in value:
+                self._write(part)
+            parts.append("]")
+        else:
+            parts.append(ascii(value))
+
+    def _fields(self, node: ast.AST, names: tuple[str, ...]) -> None:
+        parts = self._parts
+        parts.append(f"({type(node).__name__}")
+        for name in names:
             if name in _SKIPPED:
                 continue
-            part = getattr(value, name, None)
-            if name == "body" and isinstance(part, list):
-                part = _without_docstring(value, part)
+            part = getattr(node, name, None)
             if part is None or part == []:
                 continue
             parts.append(f" {name}=")
-            _write(part, parts)
+            self._write(part)
         parts.append(")")
-    elif isinstance(value, list):
-        parts.append("[")
-        for part in value:
-            _write(part, parts)
-        parts.append("]")
-    else:
-        parts.append(repr(value))
+
+    def _function(self, node: Any) -> None:
+        start = len(self._parts)
+        self._parts.append(f"({type(node).__name__} ")
+        if not isinstance(node, ast.Lambda):
+            self._parts.append(f"name={ascii(node.name)} ")
+        self._parts.append("args=")
+        self._fields(node.args, ("posonlyargs", "args", "vararg", "kwonlyargs", "kwarg"))
+        self._parts.append(" body=")
+        self._write(_without_docstring(node.body))
+        for name in ("returns", "type_params"):
+            self._optional(name, getattr(node, name, None))
+        self._parts.append(")")
+        self._spans[node] = (start, len(self._parts))
+        self._optional("defaults", node.args.defaults)
+        self._optional("kw_defaults", node.args.kw_defaults if any(node.args.kw_defaults) else None)
+        self._optional("decorators", getattr(node, "decorator_list", None))
+
+    def _class(self, node: ast.ClassDef) -> None:
+        start = len(self._parts)
+        self._parts.append(f"(ClassDef name={ascii(node.name)}")
+        for name in ("bases", "keywords", "type_params"):
+            self._optional(name, getattr(node, name, None))
+        methods = [each for each in node.body if isinstance(each, _FUNCTIONS)]
+        self._parts.append(" body=[")
+        for each in _without_docstring(node.body):
+            if isinstance(each, _FUNCTIONS):
+                self._parts.append(f"({each.name})")
+            else:
+                self._write(each)
+        self._parts.append("])")
+        self._spans[node] = (start, len(self._parts))
+        self._optional("methods", methods)
+        self._optional("decorators", node.decorator_list)
+
+    def _module(self, node: ast.Module) -> None:
+        self._parts.append("(Module body=")
+        self._write(_without_docstring(node.body))
+        self._parts.append(")")
+
+    def _optional(self, name: str, part: Any) -> None:
+        if part:
+            self._parts.append(f" {name}=")
+            self._write(part)
 
 
-def _without_docstring(node: ast.AST, body: list[Any]) -> list[Any]:
-    if not isinstance(node, (*_FUNCTIONS, ast.ClassDef, ast.Module)) or not body or not isinstance(body[0], ast.Expr):
+_SPECIAL: dict[type[ast.AST], Callable[[Form, Any], None]] = {
+    ast.FunctionDef: Form._function,  # noqa: SLF001 - a table of its own methods
+    ast.AsyncFunctionDef: Form._function,  # noqa: SLF001
+    ast.Lambda: Form._function,  # noqa: SLF001
+    ast.ClassDef: Form._class,  # noqa: SLF001
+    ast.Module: Form._module,  # noqa: SLF001
+}
+
+
+def _constant(value: Any) -> str:
+    # ascii(), because which letters repr() escapes depends on the Unicode version of the interpreter.
+    if type(value) is int and abs(value) >= _LONGEST_INT:
+        return f"<int {value:#x}>"
+    return f"<{type(value).__name__} {ascii(value)}>"
+
+
+def _without_docstring(body: Any) -> Any:
+    if not isinstance(body, list) or not body or not isinstance(body[0], ast.Expr):
         return body
     first = body[0].value
     return body[1:] if isinstance(first, ast.Constant) and isinstance(first.value, str) else body
@@ -63,7 +146,7 @@ def without_task_decorators(node: ast.AST) -> ast.AST:
     """:return: the function without ``@env.task`` and its arguments, which change how it is run and not what it does"""
     if not isinstance(node, _FUNCTIONS):
         return node
-    kept = [each for each in node.decorator_list if not _is_task_decorator(each)]
+    kept = [each for each in node.decorator_list if not is_named_task(each)]
     if len(kept) == len(node.decorator_list):
         return node
     bare = type(node)(**{name: getattr(node, name) for name in node._fields if hasattr(node, name)})
@@ -71,119 +154,7 @@ def without_task_decorators(node: ast.AST) -> ast.AST:
     return ast.copy_location(bare, node)
 
 
-def _is_task_decorator(node: ast.expr) -> bool:
+def is_named_task(node: ast.expr) -> bool:
+    """:return: whether a decorator is called ``.task``, as that of an environment is"""
     called = node.func if isinstance(node, ast.Call) else node
     return isinstance(called, ast.Attribute) and called.attr == "task"
-
-
-def imports_in(node: ast.AST) -> Iterator[tuple[str, str, int]]:
-    """:return: module, name (empty for a plain import) and level of every import in the node"""
-    for each in ast.walk(node):
-        if isinstance(each, ast.Import):
-            yield from ((alias.name, "", 0) for alias in each.names)
-        elif isinstance(each, ast.ImportFrom):
-            yield from ((each.module or "", alias.name, each.level) for alias in each.names)
-
-
-def names_used(node: ast.AST) -> list[Chain]:
-    """:return: every name that the node takes from outside, with the attributes that are read from it: ``("np", "linalg", "norm")``"""
-    finder = _Names()
-    finder.visit(node)
-    return sorted(finder.found)
-
-
-class _Names(ast.NodeVisitor):
-    def __init__(self) -> None:
-        self.found: set[Chain] = set()
-        self._bound: list[frozenset[str]] = []
-
-    def _use(self, chain: Chain) -> None:
-        if not any(chain[0] in names for names in self._bound):
-            self.found.add(chain)
-
-    def visit_Name(self, node: ast.Name) -> None:
-        self._use((node.id,))
-
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        attributes: list[str] = []
-        root: ast.expr = node
-        while isinstance(root, ast.Attribute):
-            attributes.append(root.attr)
-            root = root.value
-        if isinstance(root, ast.Name):
-            self._use((root.id, *reversed(attributes)))
-        else:
-            self.visit(root)
-
-    def visit_FunctionDef(self, node: Any) -> None:
-        arguments = node.args
-        outer = [*getattr(node, "decorator_list", ()), *arguments.defaults, *(each for each in arguments.kw_defaults if each is not None)]
-        every = _arguments(arguments)
-        outer += [each.annotation for each in every if each.annotation is not None]
-        if getattr(node, "returns", None) is not None:
-            outer.append(node.returns)
-        body = node.body if isinstance(node.body, list) else [node.body]
-        parameters = {each.name for each in getattr(node, "type_params", ())}
-        self._visit_in(parameters, outer)
-        self._visit_in(parameters | {each.arg for each in every} | _assigned(body), body)
-
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
-    visit_Lambda = visit_FunctionDef  # noqa: N815
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        # Names bound in a class body are not hidden: counting a global of the same name too is harmless, missing it is not.
-        parameters = {each.name for each in getattr(node, "type_params", ())}
-        self._visit_in(parameters, [*node.decorator_list, *node.bases, *(each.value for each in node.keywords), *node.body])
-
-    def _visit_comprehension(self, node: Any) -> None:
-        first, *rest = node.generators
-        self.visit(first.iter)
-        results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
-        inner = [*first.ifs, *(part for each in rest for part in (each.iter, *each.ifs)), *results]
-        bound = {name.id for each in node.generators for name in ast.walk(each.target) if isinstance(name, ast.Name)}
-        self._visit_in(bound, inner)
-
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _visit_comprehension  # noqa: N815
-
-    def _visit_in(self, bound: Iterable[str], nodes: Iterable[ast.AST]) -> None:
-        self._bound.append(frozenset(bound))
-        for each in nodes:
-            self.visit(each)
-        self._bound.pop()
-
-
-def _arguments(arguments: ast.arguments) -> list[ast.arg]:
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return every + [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
-
-
-def _assigned(body: list[Any]) -> set[str]:
-    """:return: the names that a function's own statements make local"""
-    bound: set[str] = set()
-    shared: set[str] = set()
-    left = list(body)
-    while left:
-        node = left.pop()
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                bound.add(node.name)
-                continue
-            case ast.Lambda():
-                continue
-            case ast.Name(ctx=ast.Store() | ast.Del()):
-                bound.add(node.id)
-            case ast.Global() | ast.Nonlocal():
-                shared.update(node.names)
-            case ast.Import() | ast.ImportFrom():
-                bound.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-            case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar() if node.name:
-                bound.add(node.name)
-            case ast.MatchMapping() if node.rest:
-                bound.add(node.rest)
-            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                # Only an assignment expression reaches out of a comprehension.
-                walrus = (each.target for each in ast.walk(node) if isinstance(each, ast.NamedExpr))
-                bound.update(target.id for target in walrus)
-                continue
-        left.extend(ast.iter_child_nodes(node))
-    return bound - shared

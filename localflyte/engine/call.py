@@ -20,6 +20,8 @@ class Call:
     inputs_digest: str
     caller: Call | None = None
     """Whose task waits for it: its parent, or for the first call of a run the one that started the run, in the run of that."""
+    again: bool = False
+    """Whether it is carried a second time, or is called by one that is, to see whether the same comes out."""
 
     @property
     def task(self) -> str:

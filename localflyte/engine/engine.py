@@ -20,10 +20,12 @@ from localflyte.engine.breakdown import end_children
 from localflyte.engine.call import Call
 from localflyte.engine.gate import Gate
 from localflyte.engine.holding import Holding
+from localflyte.engine.pipeline import at_once
 from localflyte.engine.pipeline import perform
 from localflyte.engine.pods import Pods
 from localflyte.engine.runstate import RunState
 from localflyte.engine.runstate import Sink
+from localflyte.engine.tried import Tried
 from localflyte.engine.verdict import failure
 from localflyte.errors import BaseRuntimeError
 from localflyte.errors import RuntimeUserError
@@ -119,9 +121,23 @@ class Engine:
             await self.memo.rest()
         return RunResult(name=name, folder=folder, outcome=outcome)
 
-    async def nested(self, parent: Call, invocation: Invocation) -> tuple[Outcome, Mapping[str, Any]]:
-        """Carry a call that a task made."""
-        return await self._perform(self._call(parent.run, parent, invocation, parent)), {}
+    def accept(self, parent: Call, invocation: Invocation) -> tuple[Call, Tried | None]:
+        """Accept a call that a task made.
+
+        :return: it, and what the store has for it, where that can be told at once
+        """
+        call = self._call(parent.run, parent, invocation, parent)
+        if invocation.plan.cache.behavior == "disable" or invocation.plan.pod_template is not None:
+            return call, None
+        self.gate.enter(call)
+        try:
+            return call, at_once(self, call)
+        finally:
+            self.gate.leave(call)
+
+    async def nested(self, call: Call, tried: Tried | None = None) -> tuple[Outcome, Mapping[str, Any]]:
+        """Carry a call that a task made and that was accepted."""
+        return await self._perform(call, tried), {}
 
     async def spawned(self, parent: Call, invocation: Invocation, options: Mapping[str, Any]) -> tuple[Outcome, Mapping[str, Any]]:
         """Carry a run that a task started: independent, with a name and folder of its own."""
@@ -197,20 +213,21 @@ class Engine:
         self.hub.close()
         leave(self._home)
 
-    async def _perform(self, call: Call) -> Outcome:
+    async def _perform(self, call: Call, tried: Tried | None = None) -> Outcome:
         """`perform`, with what a pod template says, and counted while it lasts."""
         if call.invocation.plan.pod_template is not None:
             call = replace(call, invocation=replace(call.invocation, plan=call.run.pods.apply(call.invocation.plan)))
         self.gate.enter(call)
         try:
-            return await perform(self, call)
+            return await perform(self, call, tried)
         finally:
             self.gate.leave(call)
 
     def _call(self, run: RunState, parent: Call | None, invocation: Invocation, caller: Call | None) -> Call:
         digest = _digest(invocation.inputs)
         name = run.name_action(parent.action if parent else None, invocation, digest)
-        return Call(run, invocation, name, parent, caller.depth + 1 if caller else 1, digest, caller)
+        again = parent is not None and parent.again
+        return Call(run, invocation, name, parent, caller.depth + 1 if caller else 1, digest, caller, again)
 
     def _create_folder(self, request: RunRequest) -> tuple[str, str]:
         home = str(self.settings.home)

@@ -10,6 +10,7 @@ from typing import Protocol
 from localflyte.engine.admission import Lease
 from localflyte.engine.call import Call
 from localflyte.engine.holding import Holding
+from localflyte.engine.tried import Tried
 from localflyte.launch.child import Worker
 from localflyte.settings import Settings
 from localflyte.spec.invocation import Invocation
@@ -40,8 +41,14 @@ class Host(Protocol):
     def give_up(self, call: Call) -> None:
         """Stop importing the module of a call that may not wait for it any longer."""
 
-    def nested(self, parent: Call, invocation: Invocation) -> Coroutine[Any, Any, Answer]:
-        """Carry a call that a task made."""
+    def accept(self, parent: Call, invocation: Invocation) -> tuple[Call, Tried | None]:
+        """Accept a call that a task made.
+
+        :return: it, and what the store has for it, where that can be told at once
+        """
+
+    def nested(self, call: Call, tried: Tried | None) -> Coroutine[Any, Any, Answer]:
+        """Carry a call that a task made and that was accepted."""
 
     def spawned(self, parent: Call, invocation: Invocation, options: Mapping[str, Any]) -> Coroutine[Any, Any, Answer]:
         """Carry a run that a task started."""

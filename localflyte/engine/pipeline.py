@@ -7,6 +7,7 @@ import time
 import anyio
 
 from localflyte.engine.admission import Lease
+from localflyte.engine.again import diverges
 from localflyte.engine.attempt import Attempt
 from localflyte.engine.call import Call
 from localflyte.engine.host import Host
@@ -14,6 +15,8 @@ from localflyte.engine.overruns import deadline_passed
 from localflyte.engine.overruns import queued_too_long
 from localflyte.engine.overruns import ran_too_long
 from localflyte.engine.secrecy import tells_secret
+from localflyte.engine.tried import Tried
+from localflyte.engine.tried import tell_queued
 from localflyte.engine.verdict import failure
 from localflyte.errors import BaseRuntimeError
 from localflyte.launch.child import Worker
@@ -21,25 +24,22 @@ from localflyte.spec.inline import breach
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
 from localflyte.spec.outcome import Status
+from localflyte.store.memo import Found
 from localflyte.wire.crossing import to_info
 
-__all__ = ("perform",)
+__all__ = ("at_once", "perform")
 
 
-async def perform(host: Host, call: Call) -> Outcome:
-    """Carry one call from its acceptance to its one outcome."""
-    run, plan = call.run, call.invocation.plan
+async def perform(host: Host, call: Call, tried: Tried | None = None) -> Outcome:
+    """Carry one call from its acceptance to its one outcome.
+
+    :param tried: what `at_once` has found out already
+    """
+    run = call.run
     began = time.monotonic()
-    run.emit(
-        "action.queued",
-        call.action,
-        task=call.task,
-        short_name=plan.short_name,
-        parent=call.parent.action if call.parent else None,
-        group=call.invocation.group,
-    )
+    tell_queued(call)
     try:
-        outcome = await _outcome(host, call)
+        outcome = await _outcome(host, call, tried)
     except BaseRuntimeError as ours:  # raised by localflyte itself
         outcome = failure(to_info(ours, "")._replace(platform=type(ours).__name__))
     except BaseException:
@@ -58,35 +58,60 @@ async def perform(host: Host, call: Call) -> Outcome:
     return outcome
 
 
-async def _outcome(host: Host, call: Call) -> Outcome:
+def at_once(host: Host, call: Call) -> Tried | None:
+    """Look a call up that has entered and needs nothing that takes time: no task of the loop has to be made for a hit then.
+
+    :return: what was found; ``None`` for a call that has to go the long way
+    """
+    cache, run = call.invocation.plan.cache, call.run
+    if cache.behavior == "disable" or cache.serialize or run.mask or run.request.check_determinism:
+        return None
+    if any(value.refs for value in call.invocation.inputs.values()):
+        return None
+    if _refusal(host, call) is not None:
+        return None
+    key = host.memo.key_at_once(run, call.invocation)
+    return None if key is None else Tried(key, host.memo.look(run, key))
+
+
+async def _outcome(host: Host, call: Call, tried: Tried | None) -> Outcome:
     refused = _refusal(host, call)
     if refused is not None:
         return failure(refused)
     _say_what_is_only_recorded(call)
     bound = call.invocation.plan.timeout.deadline
     if bound is None:
-        return await _answer(host, call)
+        return await _answer(host, call, tried)
     with anyio.move_on_after(bound):  # it counts from here on: what waits for its turn, retries and pauses between them too
-        return await _answer(host, call)
+        return await _answer(host, call, tried)
     host.give_up(call)
     return failure(deadline_passed(call.invocation.plan))
 
 
-async def _answer(host: Host, call: Call) -> Outcome:
+async def _answer(host: Host, call: Call, tried: Tried | None) -> Outcome:
     """Find the outcome in the store, or have it made and stored."""
-    memo, invocation = host.memo, call.invocation
-    may_store = invocation.plan.cache.behavior != "disable" and not tells_secret(call, invocation.inputs.values(), "input")
-    key = await memo.key(call.run, invocation) if may_store else None
+    memo, run, invocation = host.memo, call.run, call.invocation
+    if tried is None:
+        may_store = invocation.plan.cache.behavior != "disable" and not tells_secret(call, invocation.inputs.values(), "input")
+        key = await memo.key(run, invocation) if may_store else None
+    else:
+        key = tried.key
     if key is None:
         return await _attempts(host, call)
-    async with memo.turn(call.run, key, call):  # with serialize: identical work waits for the one that does it
-        found = await memo.lookup(call.run, key, call.action)
+    async with memo.turn(run, key, call):  # with serialize: identical work waits for the one that does it
+        is_checked = run.request.check_determinism and not call.again
+        if is_checked:
+            found = Found(why="every call that can be cached is carried twice")
+        else:
+            found = await memo.fetch(run, memo.look(run, key) if tried is None else tried.found, call.action)
         if found.outputs is not None:
-            call.run.emit("action.hit", call.action, key=key.digest)
+            run.emit("action.hit", call.action, key=key.digest)
             return Outcome(status=Status.SUCCEEDED, outputs=found.outputs, cached=True, attempts=0)
-        call.run.emit("action.miss", call.action, key=key.digest, parts=key.parts, why=found.why)
+        run.emit("action.miss", call.action, key=key.digest, parts=key.parts, why=found.why)
         outcome = await _attempts(host, call)
-        if outcome.status is Status.SUCCEEDED and not tells_secret(call, outcome.outputs, "output"):
+        if outcome.status is not Status.SUCCEEDED or (is_checked and await diverges(host, call, outcome, perform)):
+            return outcome
+        if not tells_secret(call, outcome.outputs, "output"):
             with anyio.CancelScope(shield=True):
                 outputs = await memo.commit(call.run, key, outcome.outputs, call.action, outcome.seconds)
             if outputs is not None:

@@ -10,11 +10,12 @@ from dataclasses import field
 import msgpack
 
 from localflyte.spec.invocation import Invocation
+from localflyte.spec.packed import Packed
 from localflyte.spec.packed import Ref
 from localflyte.spec.plan import CacheTerms
 from localflyte.store.content import Contents
 
-__all__ = ("SCHEMA", "SHOWN_BYTES", "Key", "make_key")
+__all__ = ("SCHEMA", "SHOWN_BYTES", "Key", "digest_value", "make_key")
 
 SCHEMA = 2  # of keys and records; another number is another world, left alone
 SHOWN_BYTES = 64  # of an input that are kept beside its digest, so that a person can be told what it was
@@ -33,6 +34,15 @@ class Key:
     """The files and folders among the inputs, with the digests they had when the key was made."""
 
 
+def digest_value(value: Packed, contents: Contents) -> tuple[str, list[tuple[Ref, str]]]:
+    """:return: the digest of a value, and those of the files and folders it points to
+    :raises OSError: if one of these cannot be read
+    """
+    refs = [(ref, contents.digest(ref)) for ref in value.refs]
+    body = msgpack.packb([value.canonical or value.data, [[ref.kind, digest] for ref, digest in refs]])
+    return hashlib.sha256(body).hexdigest(), refs
+
+
 def make_key(invocation: Invocation, contents: Contents) -> Key:
     """:raises OSError: if a file or folder among the inputs cannot be read"""
     plan = invocation.plan
@@ -42,9 +52,7 @@ def make_key(invocation: Invocation, contents: Contents) -> Key:
     for name, value in invocation.inputs.items():
         if name in plan.cache.ignored_inputs:
             continue
-        refs = [(ref, contents.digest(ref)) for ref in value.refs]
-        body = msgpack.packb([value.canonical or value.data, [[ref.kind, digest] for ref, digest in refs]])
-        parts[f"input:{name}"] = hashlib.sha256(body).hexdigest()
+        parts[f"input:{name}"], refs = digest_value(value, contents)
         if len(value.data) <= SHOWN_BYTES and not refs:
             shown[name] = value.data
         seen += refs

@@ -30,6 +30,7 @@ from localflyte.store.keep import give_out
 from localflyte.store.keep import is_light
 from localflyte.store.keep import take_in
 from localflyte.store.keys import Key
+from localflyte.store.keys import digest_value
 from localflyte.store.keys import make_key
 from localflyte.store.layout import Layout
 from localflyte.store.record import Record
@@ -72,6 +73,8 @@ class Found(NamedTuple):
     """``None`` for a miss."""
     why: str = ""
     """Where a hit came from; why it is a miss, if the run wants that explained."""
+    large: tuple[Sequence[StoredValue], Blobs] | None = None
+    """A hit that `Memo.fetch` has to fetch: its outputs are more than a record holds."""
 
 
 class Memo:
@@ -95,19 +98,19 @@ class Memo:
 
     async def key(self, run: _Run, invocation: Invocation) -> Key | None:
         """:return: the key of a call, or ``None`` where it cannot or should not be cached; the reason is said"""
-        terms = invocation.plan.cache
-        if run.request.disable_run_cache:
-            return None
-        if terms.problem:
-            run.notice(f"{invocation.plan.task.name} is not cached: {terms.problem}")
+        if not any(value.refs for value in invocation.inputs.values()):
+            return self.key_at_once(run, invocation)
+        if not self._may_have_key(run, invocation):
             return None
         try:
-            if any(value.refs for value in invocation.inputs.values()):
-                return await anyio.to_thread.run_sync(make_key, invocation, self._contents)
-            return make_key(invocation, self._contents)
+            return await anyio.to_thread.run_sync(make_key, invocation, self._contents)
         except OSError as error:
             run.notice(f"{invocation.plan.task.name} is not cached: an input cannot be read: {error}")
             return None
+
+    def key_at_once(self, run: _Run, invocation: Invocation) -> Key | None:
+        """Do as `key` does for a call without files among its inputs, which takes no time."""
+        return make_key(invocation, self._contents) if self._may_have_key(run, invocation) else None
 
     def turn(self, run: _Run, key: Key, call: Call) -> AbstractAsyncContextManager[None]:
         """With ``serialize=True``, hold the key so that identical work is done once and the others find it done.
@@ -117,23 +120,37 @@ class Memo:
         return self._turns.turn(key.digest, call, run.notice) if key.terms.serialize else nullcontext()
 
     async def lookup(self, run: _Run, key: Key, action: str) -> Found:
-        """Look for the outputs that a success stored under the key."""
+        """Look for the outputs that a success stored under the key, and fetch them."""
+        return await self.fetch(run, self.look(run, key), action)
+
+    def look(self, run: _Run, key: Key) -> Found:
+        """Look for the outputs that a success stored under the key. What is large is found, and not fetched."""
         if run.request.overwrite_cache:
-            return Found(why="overwrite_cache is set: nothing is looked up" if run.request.explain else "")
-        if not self._has_said(run, "index"):
-            try:
-                self._open()
-                found = await self._find(run, key, action)
-                if found.outputs is not None:
-                    return found
-            except (UnusableIndexError, PermissionError) as error:
-                self._say_unusable(run, error)
-            except Exception as error:  # noqa: BLE001 - a cache is a comfort: whatever is wrong with it, the task runs
-                self._say(run, "lookup", f"a cached result could not be used and is computed again: {_text(error)}")
-                return Found(why=_text(error))
-            else:
-                return Found(why=explain(self._index, key) if run.request.explain and not found.why else found.why)
-        return Found(why="the store cannot be used")
+            return Found(why="the run looks nothing up" if run.request.explain else "")
+        if self._has_said(run, "index"):
+            return Found(why="the store cannot be used")
+        try:
+            self._open()
+            found = self._find(key)
+            if found.outputs is None and found.large is None and not found.why and run.request.explain:
+                return Found(why=explain(self._index, key))
+        except (UnusableIndexError, PermissionError) as error:
+            self._say_unusable(run, error)
+            return Found(why="the store cannot be used")
+        except Exception as error:  # noqa: BLE001 - a cache is a comfort: whatever is wrong with it, the task runs
+            return self._unusable(run, error)
+        return found
+
+    async def fetch(self, run: _Run, found: Found, action: str) -> Found:
+        """:return: what was found, with copies of the files and folders among the outputs, below the folder of the run"""
+        if found.large is None:
+            return found
+        stored, blobs = found.large
+        try:
+            folder = os.path.join(run.folder, "data", action, "cached")
+            return found._replace(outputs=await anyio.to_thread.run_sync(give_out, blobs, stored, folder), large=None)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._unusable(run, error)
 
     async def commit(self, run: _Run, key: Key, outputs: Sequence[Packed], action: str, seconds: float = 0.0) -> tuple[Packed, ...] | None:
         """Store the outputs of a success.
@@ -164,6 +181,12 @@ class Memo:
             return None
         return tuple(outputs)
 
+    async def digests(self, outputs: Sequence[Packed]) -> list[str]:
+        """:return: a digest of each value, with that of the content it points to
+        :raises OSError: if that cannot be read
+        """
+        return await anyio.to_thread.run_sync(lambda: [digest_value(value, self._contents)[0] for value in outputs])
+
     async def rest(self) -> None:
         """Note that no run is under way; a store that has grown over its limits is swept, once in a while."""
         try:
@@ -193,29 +216,30 @@ class Memo:
         if used:
             self._index.touch(used)
 
-    async def _find(self, run: _Run, key: Key, action: str) -> Found:
-        why = ""
-        value = self._index.get(key.digest)
+    def _may_have_key(self, run: _Run, invocation: Invocation) -> bool:
+        problem = invocation.plan.cache.problem
+        if problem and not run.request.disable_run_cache:
+            run.notice(f"{invocation.plan.task.name} is not cached: {problem}")
+        return not problem and not run.request.disable_run_cache
+
+    def _find(self, key: Key) -> Found:
+        value, why = self._index.get(key.digest), ""
         if value is not None:
             record = unpack_record(value, key.digest)
             why = _age(record, key)
             if not why:
                 self._note(key)
-                return await self._give_out(run, record, self._blobs, action)
+                return _found(record, self._blobs)
         if self._tier is not None and (value := self._tier.record(key.digest)) is not None:
             record = unpack_record(value, key.digest)
             why = _age(record, key)
             if not why:
-                return await self._give_out(run, record, self._tier.blobs, action)
+                return _found(record, self._tier.blobs)
         return Found(why=why)
 
-    async def _give_out(self, run: _Run, record: Record, blobs: Blobs, action: str) -> Found:
-        why = f"computed by run {record.run}, action {record.action}"
-        packed = [output for value in record.outputs if (output := value.as_packed) is not None]
-        if len(packed) == len(record.outputs):
-            return Found(tuple(packed), why)
-        folder = os.path.join(run.folder, "data", action, "cached")
-        return Found(await anyio.to_thread.run_sync(give_out, blobs, record.outputs, folder), why)
+    def _unusable(self, run: _Run, error: Exception) -> Found:
+        self._say(run, "lookup", f"a cached result could not be used and is computed again: {_text(error)}")
+        return Found(why=_text(error))
 
     def _note(self, key: Key) -> None:
         with suppress(OSError):  # a disk that is full: a sweep may take the entry, and then it is a miss
@@ -253,6 +277,14 @@ class Memo:
 
     def _say_unusable(self, run: _Run, error: Exception) -> None:
         self._say(run, "index", f"results are neither looked up nor stored in this run: {error}")
+
+
+def _found(record: Record, blobs: Blobs) -> Found:
+    why = f"computed by run {record.run}, action {record.action}"
+    packed = [output for value in record.outputs if (output := value.as_packed) is not None]
+    if len(packed) == len(record.outputs):
+        return Found(tuple(packed), why)
+    return Found(None, why, (record.outputs, blobs))
 
 
 def _age(record: Record, key: Key) -> str:

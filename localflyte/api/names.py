@@ -1,0 +1,259 @@
+"""Names: what a piece of source takes from outside of itself, definition by definition."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ("Chain", "Names", "imports_in", "names_used")
+
+Chain = tuple[str, ...]
+"""A name with the attributes that are read from it: ``("np", "linalg", "norm")``."""
+
+Import = tuple[str, str, int]
+"""Module, name (empty for a plain import) and level."""
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def names_used(node: ast.AST) -> list[Chain]:
+    """:return: every name that the node takes from outside"""
+    return sorted(Names(node).used(node))
+
+
+def imports_in(node: ast.AST) -> Iterator[Import]:
+    """:return: every import in the node, those that are spelled as calls of ``import_module`` included"""
+    for each in ast.walk(node):
+        yield from imports_of(each)
+
+
+def imports_of(node: ast.AST) -> Iterator[Import]:
+    """:return: what this one node imports"""
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, "", 0) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield from ((node.module or "", alias.name, node.level) for alias in node.names)
+    elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        module = node.args[0].value
+        if called in ("import_module", "__import__") and isinstance(module, str) and not module.startswith("."):
+            yield module, "", 0
+
+
+class _Scope:
+    """A place where names are looked up: a function, a comprehension, or what is around them."""
+
+    __slots__ = ("bound", "imports", "shared", "sure", "used")
+
+    def __init__(self, bound: Iterable[str] = (), shared: Iterable[str] = ()) -> None:
+        self.bound = frozenset(bound)
+        self.shared = frozenset(shared)
+        self.used: set[Chain] = set()
+        self.sure: set[Chain] = set()
+        """Names declared global, whatever the functions around bind."""
+        self.imports: list[Import] = []
+
+    def take(self, inner: _Scope) -> None:
+        """Add what an inner scope takes from outside of itself."""
+        self.used |= inner.outside()
+        self.sure |= inner.sure
+        self.imports += inner.imports
+
+    def outside(self) -> set[Chain]:
+        if not self.bound:
+            return self.used
+        return {chain for chain in self.used if chain[0] not in self.bound}
+
+
+class Names:
+    """The names of a tree and of every definition in it, found in one pass."""
+
+    def __init__(self, tree: ast.AST) -> None:
+        self._found: dict[ast.AST, _Scope] = {}
+        self._tree = tree
+        top = _Scope()
+        self._visit(tree, top)
+        self._whole = top
+
+    def used(self, node: ast.AST) -> set[Chain]:
+        """:return: what the tree, or a decorator or value in it, takes from outside"""
+        if node is self._tree:
+            return self._whole.outside() | self._whole.sure
+        scope = _Scope()
+        Names.__new__(Names)._look(node, scope)
+        return scope.outside() | scope.sure
+
+    def own(self, node: ast.AST) -> tuple[set[Chain], list[Import]]:
+        """:return: names and imports of a definition, without those of its decorators, its defaults, and its methods"""
+        scope = self._found[node]
+        return scope.outside() | scope.sure, scope.imports
+
+    def _look(self, node: ast.AST, scope: _Scope) -> None:
+        self._found = {}
+        self._visit(node, scope)
+
+    def _visit(self, node: ast.AST, scope: _Scope) -> None:
+        handler = _HANDLERS.get(type(node))
+        if handler is not None:
+            handler(self, node, scope)
+            return
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                self._visit(value, scope)
+            elif isinstance(value, list):
+                for each in value:
+                    if isinstance(each, ast.AST):
+                        self._visit(each, scope)
+
+    def _all(self, nodes: Iterable[ast.AST | None], scope: _Scope) -> None:
+        for each in nodes:
+            if each is not None:
+                self._visit(each, scope)
+
+    def _name(self, node: ast.Name, scope: _Scope) -> None:
+        _use((node.id,), scope)
+
+    def _attribute(self, node: ast.Attribute, scope: _Scope) -> None:
+        attributes: list[str] = []
+        root: ast.expr = node
+        while isinstance(root, ast.Attribute):
+            attributes.append(root.attr)
+            root = root.value
+        if isinstance(root, ast.Name):
+            _use((root.id, *reversed(attributes)), scope)
+        else:
+            self._visit(root, scope)
+
+    def _function(self, node: Any, scope: _Scope) -> None:
+        arguments = node.args
+        every = _arguments(arguments)
+        body = node.body if isinstance(node.body, list) else [node.body]
+        bound, shared = _assigned(body)
+        parameters = {each.name for each in getattr(node, "type_params", ())}
+        around = _Scope(parameters)
+        self._all(getattr(node, "type_params", ()), around)
+        for annotation in (*(each.annotation for each in every), getattr(node, "returns", None)):
+            self._annotation(annotation, around)
+        inner = _Scope({each.arg for each in every} | bound, shared)
+        self._all(body, inner)
+        around.take(inner)
+        self._found[node] = around
+        scope.take(around)
+        self._all(getattr(node, "decorator_list", ()), scope)
+        self._all((*arguments.defaults, *arguments.kw_defaults), scope)
+
+    def _class(self, node: ast.ClassDef, scope: _Scope) -> None:
+        # Names bound in a class body are not hidden: counting a global of the same name too is harmless, missing it is not.
+        around = _Scope({each.name for each in getattr(node, "type_params", ())})
+        self._all((*getattr(node, "type_params", ()), *node.bases, *(each.value for each in node.keywords)), around)
+        self._all((each for each in node.body if not isinstance(each, _FUNCTIONS)), around)
+        self._found[node] = around
+        methods = _Scope(around.bound)
+        self._all((each for each in node.body if isinstance(each, _FUNCTIONS)), methods)
+        scope.take(around)
+        scope.take(methods)
+        self._all(node.decorator_list, scope)
+
+    def _comprehension(self, node: Any, scope: _Scope) -> None:
+        first, *rest = node.generators
+        self._visit(first.iter, scope)
+        results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        targets = [each.target for each in node.generators]
+        inner = _Scope(name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
+        self._all((*first.ifs, *(part for each in rest for part in (each.iter, *each.ifs)), *results, *targets), inner)
+        scope.take(inner)
+
+    def _annotated(self, node: ast.AnnAssign, scope: _Scope) -> None:
+        self._annotation(node.annotation, scope)
+        self._all((node.target, node.value), scope)
+
+    def _annotation(self, node: ast.AST | None, scope: _Scope) -> None:
+        """Look into an annotation, also where it is written as text: what it names is what the code gets its hands on."""
+        if node is None:
+            return
+        self._visit(node, scope)
+        left = [node]
+        while left:
+            each = left.pop()
+            if isinstance(each, ast.Subscript) and ast.unparse(each.value).endswith("Literal"):
+                continue
+            if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                try:
+                    self._visit(ast.parse(each.value, mode="eval"), scope)
+                except (SyntaxError, ValueError):
+                    continue
+            left.extend(ast.iter_child_nodes(each))
+
+    def _import(self, node: ast.AST, scope: _Scope) -> None:
+        scope.imports += imports_of(node)
+
+    def _call(self, node: ast.Call, scope: _Scope) -> None:
+        scope.imports += imports_of(node)
+        self._all((node.func, *node.args, *(each.value for each in node.keywords)), scope)
+
+
+_HANDLERS: dict[type[ast.AST], Callable[[Names, Any, _Scope], None]] = {
+    ast.Name: Names._name,  # noqa: SLF001 - a table of its own methods
+    ast.Attribute: Names._attribute,  # noqa: SLF001
+    ast.FunctionDef: Names._function,  # noqa: SLF001
+    ast.AsyncFunctionDef: Names._function,  # noqa: SLF001
+    ast.Lambda: Names._function,  # noqa: SLF001
+    ast.ClassDef: Names._class,  # noqa: SLF001
+    ast.ListComp: Names._comprehension,  # noqa: SLF001
+    ast.SetComp: Names._comprehension,  # noqa: SLF001
+    ast.DictComp: Names._comprehension,  # noqa: SLF001
+    ast.GeneratorExp: Names._comprehension,  # noqa: SLF001
+    ast.AnnAssign: Names._annotated,  # noqa: SLF001
+    ast.Import: Names._import,  # noqa: SLF001
+    ast.ImportFrom: Names._import,  # noqa: SLF001
+    ast.Call: Names._call,  # noqa: SLF001
+    ast.Constant: lambda *_: None,
+}
+
+
+def _use(chain: Chain, scope: _Scope) -> None:
+    (scope.sure if chain[0] in scope.shared else scope.used).add(chain)
+
+
+def _arguments(arguments: ast.arguments) -> list[ast.arg]:
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return every + [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
+
+
+def _assigned(body: list[Any]) -> tuple[set[str], set[str]]:
+    """:return: the names that a function's own statements make local, and those it declares global"""
+    bound: set[str] = set()
+    shared: set[str] = set()
+    outer: set[str] = set()
+    left = list(body)
+    while left:
+        node = left.pop()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                bound.add(node.name)
+                continue
+            case ast.Lambda():
+                continue
+            case ast.Name(ctx=ast.Store() | ast.Del()):
+                bound.add(node.id)
+            case ast.Global():
+                shared.update(node.names)
+            case ast.Nonlocal():
+                outer.update(node.names)
+            case ast.Import() | ast.ImportFrom():
+                bound.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+            case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar() if node.name:
+                bound.add(node.name)
+            case ast.MatchMapping() if node.rest:
+                bound.add(node.rest)
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                # Only an assignment expression reaches out of a comprehension.
+                walrus = (each.target for each in ast.walk(node) if isinstance(each, ast.NamedExpr))
+                bound.update(target.id for target in walrus)
+                continue
+        left.extend(ast.iter_child_nodes(node))
+    return bound - shared - outer, shared
