@@ -86,6 +86,28 @@ def _ledger(results: Results) -> Verdict:
     return Verdict(", ".join(f"{cost:.1f} us" for cost in said), max(said) <= 20)
 
 
+def _lookup(results: Results) -> Verdict:
+    ours, key, bare = _median(results, "lookup", "store"), _median(results, "lookup_key", "store"), _median(results, "lookup", "diskcache")
+    if ours is None or key is None or bare is None:
+        return Verdict("not measured", None)
+    return Verdict(f"{ours / (key + bare):.2f} x", ours <= 3 * (key + bare))
+
+
+def _at_most(row: str, subject: str, most: float) -> Callable[[Results], Verdict]:
+    def judge(results: Results) -> Verdict:
+        seconds = _median(results, row, subject)
+        return Verdict("not measured", None) if seconds is None else Verdict(f"{seconds * 1e3:.3g} ms", seconds <= most)
+
+    return judge
+
+
+def _content(results: Results) -> Verdict:
+    ours, bare = _median(results, "content", "store"), _median(results, "content", "hashlib")
+    if ours is None or bare is None:
+        return Verdict("not measured", None)
+    return Verdict(f"{bare / ours:.0%}", bare >= 0.8 * ours)
+
+
 AIMS = (
     Aim("a fresh process a call, sequential, beside flyte's in-process call (async)", "<= 1.0 x", _ratio("sequential-async", "flyte", 1.0)),
     Aim("the same, sync", "<= 1.0 x", _ratio("sequential-sync", "flyte", 1.0)),
@@ -98,6 +120,12 @@ AIMS = (
     Aim("a cache hit beside flyte's (async)", "<= 0.35 x", _ratio("cached-async", "flyte", 0.35)),
     Aim("a cache hit beside flyte's (sync)", "<= 0.35 x", _ratio("cached-sync", "flyte", 0.35)),
     Aim("a cache hit beside joblib.Memory's", "<= 1.0 x", _ratio("cached-async", "memory", 1.0)),
+    Aim("a cache hit, from a task and back (async)", "<= 0.2 ms", _at_most("cached-async", "localflyte", 0.0002)),
+    Aim("the same, sync", "<= 0.2 ms", _at_most("cached-sync", "localflyte", 0.0002)),
+    Aim("key and lookup of a small hit, beside diskcache's own get and the key", "<= 3.0 x", _lookup),
+    Aim("code version of a task in a project of 200 modules, first time", "<= 50 ms", _at_most("version_cold", "store", 0.05)),
+    Aim("the same, asked again", "<= 1 ms", _at_most("version_warm", "store", 0.001)),
+    Aim("speed of hashing a file of 1 GB, beside hashlib.file_digest", ">= 80%", _content),
     Aim("1 MB in and out beside flyte's", "<= 0.5 x", _ratio("payload", "flyte", 0.5)),
     Aim("to a warm replica and back beside a socket echo (sync)", "<= 2.0 x", _ratio("warm-sync", "echo", 2.0, of="seat")),
     Aim("a whole call of a warm replica beside a socket echo (sync)", "<= 2.0 x", _ratio("warm-sync", "echo", 2.0)),

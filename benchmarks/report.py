@@ -23,6 +23,8 @@ localflyte and flyte run the very same files, which time their own calls from in
 - **floor** is `os.fork` + pipe + wait from an interpreter that has loaded what localflyte's fork server has for the same program; in a
   fan-out, one such forking process on each core. No engine with a process a call can be faster.
 - **futures** is `ProcessPoolExecutor(max_tasks_per_child=1)`. **loky** and **joblib.Memory** isolate nothing; people use them.
+- A **code version** is what makes a cache forget results of old code. localflyte's is of all that a task reaches; joblib.Memory and
+  flyte look at the task's own body and at nothing that it calls.
 """
 
 
@@ -33,10 +35,11 @@ def markdown(results: Results, subjects: dict[str, Subject], machine: Sequence[s
     """
     lines = [INTRODUCTION, *(f"- {line}" for line in machine), "", "![medians of one call](calls.svg)", "", "## Aims", ""]
     lines += _align([["aim", "target", "measured", "met"], *_aims(results)])
-    lines += ["", "## Times", ""]
-    columns = [name for name in subjects if any(name in cells for cells in results.values())]
-    header = ["", *(subjects[name].title for name in columns)]
-    lines += _align([header, *(_times(row.title, results[row.name], columns) for row in ROWS if row.name in results)])
+    for table in dict.fromkeys(row.table for row in ROWS if row.name in results):
+        rows = [row for row in ROWS if row.table == table and row.name in results]
+        columns = [name for name in subjects if any(name in results[row.name] for row in rows)]
+        header = ["", *(subjects[name].title for name in columns)]
+        lines += ["", f"## {table}", "", *_align([header, *(_times(row.title, results[row.name], columns) for row in rows)])]
     notes = [*_smaller(results, subjects), *_problems(results), *_memory(results)]
     lines += ["", "## Notes", "", *(f"- {note}" for note in notes)] if notes else []
     return "\n".join(lines) + "\n"
@@ -52,29 +55,39 @@ def _aims(results: Results) -> list[list[str]]:
 
 
 def _times(title: str, cells: dict[str, Cell], columns: list[str]) -> list[str]:
-    ours = cells.get("localflyte")
+    ours, first = next(iter(cells.values())), next(iter(cells))
     row = [title]
     for name in columns:
         cell = cells.get(name)
         if cell is None:
             row.append("")
         elif not cell.seconds:
-            row.append("failed" if name == "localflyte" else "not measured")
+            row.append("failed" if name == first else "not measured")
         else:
             times = f"{_milliseconds(cell.median)} / {_milliseconds(cell.p90)}"
-            ratio = f" ({ours.median / cell.median:.2f} x)" if ours is not None and ours.seconds and name != "localflyte" else ""
+            ratio = f" ({ours.median / cell.median:.2f} x)" if ours.seconds and name != first else ""
             row.append(times + ratio)
     return row
 
 
 def _milliseconds(seconds: float) -> str:
     value = seconds * 1e3
-    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+    return (
+        f"{value:.4f}"
+        if value < 0.01
+        else f"{value:.3f}"
+        if value < 1
+        else f"{value:.2f}"
+        if value < 10
+        else f"{value:.1f}"
+        if value < 100
+        else f"{value:,.0f}"
+    )
 
 
 def _smaller(results: Results, subjects: dict[str, Subject]) -> list[str]:
     """The cells are milliseconds; what else the reader must know about them."""
-    notes = ["All times are milliseconds; (n x) is localflyte's median divided by that subject's."]
+    notes = ["All times are milliseconds; (n x) is localflyte's median, of the first column that has one, divided by that subject's."]
     for name, subject in subjects.items():
         if any(cells.get(name) and cells[name].calls == subject.most_calls for cells in results.values()):
             notes.append(f"{subject.title}: at most {subject.most_calls} calls a round, in fan-outs too; more would take minutes.")

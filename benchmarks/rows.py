@@ -9,6 +9,8 @@ __all__ = ("ROWS", "Row")
 EVERYBODY = ("localflyte", "floor", "flyte", "futures", "loky")
 ENGINES = ("localflyte", "flyte")
 WARM = ("localflyte", "seat", "echo", "flyte")
+CACHE = "The cache"
+VERSIONS = ("store", "memory", "flyte")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,8 @@ class Row:
     """Run once before measuring, so that the measured run finds everything in the cache."""
     drawn: bool = True
     """Whether the picture shows it; what is no single call would stretch its scale."""
+    table: str = "Times"
+    """The table of the page that it stands in."""
 
 
 ROWS = (
@@ -50,6 +54,7 @@ ROWS = (
         quick_calls=100,
         subjects=("localflyte", "flyte", "memory"),
         warm=True,
+        table=CACHE,
     ),
     Row(
         name="cached-sync",
@@ -59,6 +64,7 @@ ROWS = (
         quick_calls=100,
         subjects=("localflyte", "flyte", "memory"),
         warm=True,
+        table=CACHE,
     ),
     Row(name="payload", title="1 MB of bytes in and out", program="payload", calls=40, quick_calls=20),
     Row(
@@ -90,6 +96,44 @@ ROWS = (
             ("ledger_declared", "ledger: CPU, memory, GPU and a queue declared"),
             ("ledger_line", "ledger: the same two, 1,000 in line"),
         )
+    ),
+    Row(
+        name="lookup",
+        title="key and lookup of a small hit, in the store",
+        program="lookup",
+        calls=500,
+        quick_calls=200,
+        subjects=("store", "diskcache"),
+        warm=True,
+        table=CACHE,
+    ),
+    Row(
+        name="lookup_key",
+        title="the key of it alone",
+        program="lookup_key",
+        calls=500,
+        quick_calls=200,
+        subjects=("store",),
+        drawn=False,
+        table=CACHE,
+    ),
+    *(
+        Row(name=name, title=title, program=name, calls=calls, rounds=rounds, quick_calls=1, subjects=VERSIONS, drawn=False, table=CACHE)
+        for name, title, calls, rounds in (
+            ("version_cold", "code version of a task, 200 modules, first time in a process", 1, 11),
+            ("version_warm", "the same, asked again", 200, 3),
+        )
+    ),
+    Row(
+        name="content",
+        title="content of a file hashed, a GB",
+        program="content",
+        calls=2,
+        rounds=3,
+        quick_calls=1,
+        subjects=("store", "hashlib"),
+        drawn=False,
+        table=CACHE,
     ),
     Row(name="chain", title="chain 40 deep, a link", program="chain", calls=10, quick_calls=3, subjects=ENGINES),
     Row(name="cpu", title="8 x 0.5 s of CPU, wall time", program="cpu", calls=8, rounds=3, quick_calls=8, drawn=False),

@@ -51,6 +51,9 @@ def find_subjects(flyte_python: str) -> dict[str, Subject]:
         ),
         Subject(name="floor", title="floor: fork + pipe + wait", command=_peer(python, "floor")),
         Subject(name="seat", title="localflyte, to the replica and back", command=_peer(python, "seat")),
+        Subject(name="store", title="localflyte's cache alone", command=_peer(python, "store")),
+        Subject(name="diskcache", title="diskcache as it comes", command=_peer(python, "bare")),
+        Subject(name="hashlib", title="hashlib.file_digest", command=_peer(python, "hashing")),
         Subject(name="ledger", title="localflyte's ledger", command=_peer(python, "ledger")),
         Subject(name="sampler", title="localflyte's sampler", command=_peer(python, "sampler")),
         Subject(name="echo", title="echo over a Unix socket", command=_peer(python, "echo")),
@@ -76,6 +79,8 @@ def _engine(python: str, package: str) -> Callable[[Row, int], list[str]]:
     def command(row: Row, calls: int) -> list[str]:
         if row.name == "import":
             return [python, "-c", f"import {package}"]
+        if row.name.startswith("version"):
+            return [python, "-m", "benchmarks.peers.body", row.program, str(calls)]
         program = os.path.join("benchmarks", "programs", f"{row.program}.py")
         if row.name == "cold":
             run = [*_script(python, package), "run", *(["--local"] if package == "flyte" else [])]
