@@ -83,14 +83,36 @@ class Index:
         where, having = ("tag = ? AND", (tag,)) if tag is not None else ("", ())
         query = f"SELECT {_COLUMNS} FROM Cache WHERE {where} rowid > ? ORDER BY rowid LIMIT {PAGE}"  # noqa: S608 - of constants alone
         while True:
-            try:
-                page = self._open()._sql(query, (*having, last)).fetchall()
-            except _trouble() as error:
-                raise self._failed(error) from error
+            page = self._select(query, (*having, last))
             yield from map(_row, page)
             if len(page) < PAGE:
                 return
             last = page[-1][0]
+
+    def newest(self, tag: str, most: int, after: int = -1 << 62) -> list[Row]:
+        """List what was set last under a tag, the newest first. It takes as long as what it lists, however much there is.
+
+        :param most: how many rows
+        :param after: only those whose number is greater
+        :raises UnusableIndexError: if the index cannot be read
+        """
+        query = f"SELECT {_COLUMNS} FROM Cache WHERE tag = ? AND rowid > ? ORDER BY rowid DESC LIMIT ?"  # noqa: S608 - of constants alone
+        return [_row(each) for each in self._select(query, (tag, after, most))]
+
+    def tags(self, most: int = PAGE) -> list[str]:
+        """List the tags in use, each found by a step of its own: there may be many rows of each.
+
+        :param most: how many tags
+        :raises UnusableIndexError: if the index cannot be read
+        """
+        tags: list[str] = []
+        while len(tags) < most:
+            query = "SELECT tag FROM Cache WHERE tag > ? AND typeof(tag) = 'text' ORDER BY tag LIMIT 1"
+            found = self._select(query, (tags[-1] if tags else "",))
+            if not found:
+                break
+            tags.append(found[0][0])
+        return tags
 
     def touch(self, used: Mapping[str, float]) -> None:
         """Note when keys were used.
@@ -120,6 +142,13 @@ class Index:
         cache, self._cache = self._cache, None
         if cache is not None:
             cache.close()
+
+    def _select(self, query: str, values: tuple[Any, ...]) -> list[Any]:
+        try:
+            rows: list[Any] = self._open()._sql(query, values).fetchall()
+        except _trouble() as error:
+            raise self._failed(error) from error
+        return rows
 
     def _write(self, query: str, many: list[tuple[Any, ...]], *, alone: bool = False) -> int:
         """:param alone: it cannot be part of a transaction

@@ -301,3 +301,30 @@ def test_a_closed_index_opens_again(folder: Path) -> None:
     index.close()
     assert index.get("a") == b"1"
     index.close()
+
+
+def test_the_newest_of_a_tag_come_first_and_only_so_many(tmp_path: Path) -> None:
+    index = Index(str(tmp_path / "index"))
+    for number in range(5):
+        index.set(f"key{number}", b"value", tag="a" if number != 3 else "b")
+    newest = index.newest("a", 2)
+    assert [row.key for row in newest] == ["key4", "key2"]
+    assert index.newest("a", 9, after=newest[0].number) == []
+    assert [row.key for row in index.newest("a", 9, after=newest[1].number)] == ["key4"]
+    index.close()
+
+
+def test_tags_are_listed_once_each(tmp_path: Path) -> None:
+    index = Index(str(tmp_path / "index"))
+    for number, tag in enumerate(["b", None, "a", "b", "c"]):
+        index.set(f"key{number}", b"value", tag=tag)
+    assert index.tags() == ["a", "b", "c"]
+    assert index.tags(2) == ["a", "b"]
+    index.close()
+
+
+def test_a_tag_that_is_no_text_is_not_listed(folder: Path) -> None:
+    plant(folder, "UPDATE Cache SET tag = x'00'")
+    index = Index(str(folder))
+    assert index.tags() == []
+    index.close()
