@@ -55,6 +55,19 @@ _REFUSED = {
 }
 #: Options that change nothing here and that a person may count on; the run says so.
 _TOLD = {"notifications": "notifications are recorded with the run and not sent"}
+#: Options that are fields of RunRequest under the same name.
+_OWN = (
+    "cache_lookup_scope",
+    "check_determinism",
+    "custom_context",
+    "disable_run_cache",
+    "domain",
+    "explain",
+    "max_action_concurrency",
+    "name",
+    "overwrite_cache",
+    "project",
+)
 _MODES = ("local", "remote", "hybrid", None)
 
 P = ParamSpec("P")
@@ -140,8 +153,12 @@ def with_runcontext(mode: str | None = None, **options: Any) -> Runner:
 
     Every mode runs on this machine. ``name``, ``raw_data_path``, ``custom_context``, ``disable_run_cache``, ``overwrite_cache``,
     ``env_vars``, ``queue`` (or ``task_queue``), ``interruptible``, ``project``, ``domain``, ``run_start_time``, ``interactive_mode``
-    and ``max_action_concurrency`` are honoured. Labels, log levels, versions and what else only a server can use is kept with
-    the run. What would be silently wrong is refused.
+    and ``max_action_concurrency`` are honoured. With ``cache_lookup_scope="project-domain"`` results that were computed for another
+    project or domain are not reused; ``"global"``, the default, takes those of all. Labels, log levels, versions and what else only a
+    server can use is kept with the run. What would be silently wrong is refused.
+
+    Besides what Flyte has, ``explain=True`` says of every miss of the cache why it is one, and ``check_determinism=True`` carries every
+    call that can be cached twice and compares what comes out.
 
     :raises ValueError: if an option is unknown, refused, or has a value that can never work
     """
@@ -212,8 +229,7 @@ def _sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options |
         own["interactive"] = bool(said.pop("interactive_mode"))
     if raw := said.pop("raw_data_path", None):
         own["raw_data_path"] = os.path.abspath(getattr(raw, "path", raw))
-    said.pop("cache_lookup_scope", None)
-    for key in ("custom_context", "disable_run_cache", "domain", "max_action_concurrency", "name", "overwrite_cache", "project"):
+    for key in _OWN:
         if key in said:
             own[key] = said.pop(key)
     if said:
@@ -236,6 +252,8 @@ def _check(said: Mapping[str, Any]) -> None:
     for key, value in (said.get("env_vars") or {}).items():
         if not isinstance(value, str):
             raise ValueError(f"env_vars[{key!r}] must be a str, got {value!r}: write {str(value)!r}")
+    if said.get("cache_lookup_scope", "global") not in ("global", "project-domain"):
+        raise ValueError(f"cache_lookup_scope must be 'global' or 'project-domain', got {said['cache_lookup_scope']!r}")
     if "name" in said:
         from localflyte.runs.names import check_run_name
 

@@ -19,6 +19,7 @@ NOT_HERE = {
 #: options that become arguments of ``flyte.with_runcontext`` under the same name, where they were given
 PASSED = (
     "name", "project", "domain", "raw_data_path", "queue", "max_action_concurrency", "copy_style", "overwrite_cache", "disable_run_cache",
+    "explain", "check_determinism",
 )  # fmt: skip
 
 
@@ -56,6 +57,8 @@ RUN_OPTIONS: tuple[click.Option, ...] = (
     _option("--max-action-concurrency", text="How many actions may run at once.", type=click.IntRange(min=0), metavar="N"),
     _flag("--overwrite-cache", text="Run everything, and replace what is cached."),
     _flag("--disable-run-cache", text="Neither read nor write the cache."),
+    _flag("--explain", text="Say of every miss of the cache why it is one."),
+    _flag("--check-determinism", text="Run every task that can be cached twice, and compare what comes out."),
     _flag("--json", "as_json", text="Print one JSON object a line: the events, and the result last."),
     _flag("--plain", text="Print plain lines even on a terminal."),
     _flag("--no-color", text="Print without colours."),

@@ -159,7 +159,7 @@ def _execute(
         outputs = finished.outputs()
         named = outputs.named_outputs if template.interface.outputs else {}
         ending = Ending(finished.name, "succeeded", finished.url, named, None, witness.seconds)
-        code = ExitCode.SUCCEEDED
+        code = ExitCode.FAILED if witness.diverged else ExitCode.SUCCEEDED
     except (KeyboardInterrupt, Interrupted) as error:
         ending = Ending(witness.run, "aborted", _page(witness.run), {}, error, witness.seconds)
         code = ExitCode(128 + error.number) if isinstance(error, Interrupted) else ExitCode.INTERRUPTED
@@ -170,6 +170,9 @@ def _execute(
             print_ending_as_json(ending, sys.stdout)
         elif ending.name:
             print_ending(ending, sys.stdout)
+    if options["check_determinism"] and ending.status == "succeeded":
+        names = sorted(set(witness.diverged))
+        say(f"not deterministic: {', '.join(names)}" if names else "every call that can be cached gave the same twice")
     return code
 
 

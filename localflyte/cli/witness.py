@@ -17,6 +17,8 @@ class Witness:
         """Empty until the run has started."""
         self.status = ""
         self.seconds: float | None = None
+        self.diverged: list[str] = []
+        """The tasks that gave something else the second time."""
 
     def __call__(self, event: Event) -> None:
         if event.kind == "run.started":
@@ -24,6 +26,8 @@ class Witness:
         elif event.kind == "run.finished":
             self.status = str(event.data.get("status") or "")
             self.seconds = event.data.get("seconds")
+        elif event.kind == "action.diverged":
+            self.diverged.append(str(event.data.get("task")))
 
     def flush(self) -> None:
         """Nothing waits here."""

@@ -37,6 +37,8 @@ class RunRequest:
     raw_data_path: str = ""
     overwrite_cache: bool = False
     disable_run_cache: bool = False
+    cache_lookup_scope: str = "global"
+    """``"project-domain"``: results that were computed for another project or domain are not looked up."""
     explain: bool = False
     """Say of every call that could have been taken from the cache why it was not."""
     check_determinism: bool = False

@@ -131,7 +131,7 @@ class Memo:
             return Found(why="the store cannot be used")
         try:
             self._open()
-            found = self._find(key)
+            found = self._find(run, key)
             if found.outputs is None and found.large is None and not found.why and run.request.explain:
                 return Found(why=explain(self._index, key))
         except (UnusableIndexError, PermissionError) as error:
@@ -171,7 +171,8 @@ class Memo:
             else:
                 stored = await anyio.to_thread.run_sync(take_in, self._blobs, outputs)
             code = self._describe(key)
-            self._index.set(key.digest, pack_record(key, stored, run=run.name, action=action, seconds=seconds, code=code), tag=key.task)
+            record = pack_record(key, stored, run=run.name, action=action, seconds=seconds, code=code, scope=_scope(run))
+            self._index.set(key.digest, record, tag=key.task)
             self._has_stored = True
         except (UnusableIndexError, PermissionError) as error:
             self._say_unusable(run, error)
@@ -222,17 +223,17 @@ class Memo:
             run.notice(f"{invocation.plan.task.name} is not cached: {problem}")
         return not problem and not run.request.disable_run_cache
 
-    def _find(self, key: Key) -> Found:
+    def _find(self, run: _Run, key: Key) -> Found:
         value, why = self._index.get(key.digest), ""
         if value is not None:
             record = unpack_record(value, key.digest)
-            why = _age(record, key)
+            why = _out_of_bounds(record, key, run)
             if not why:
                 self._note(key)
                 return _found(record, self._blobs)
         if self._tier is not None and (value := self._tier.record(key.digest)) is not None:
             record = unpack_record(value, key.digest)
-            why = _age(record, key)
+            why = _out_of_bounds(record, key, run)
             if not why:
                 return _found(record, self._tier.blobs)
         return Found(why=why)
@@ -287,10 +288,18 @@ def _found(record: Record, blobs: Blobs) -> Found:
     return Found(None, why, (record.outputs, blobs))
 
 
-def _age(record: Record, key: Key) -> str:
-    """:return: why a result is too old, or nothing"""
+def _out_of_bounds(record: Record, key: Key, run: _Run) -> str:
+    """:return: why a result may not be used, or nothing"""
     most, age = key.terms.max_age, time.time() - record.made
-    return "" if most is None or age <= most else f"the result of run {record.run} is {age:.0f} s old, and max_age is {most:.0f} s"
+    if most is not None and age > most:
+        return f"the result of run {record.run} is {age:.0f} s old, and max_age is {most:.0f} s"
+    if run.request.cache_lookup_scope == "project-domain" and record.scope != _scope(run):
+        return f"the result of run {record.run} was computed for {record.scope}, and cache_lookup_scope is project-domain"
+    return ""
+
+
+def _scope(run: _Run) -> str:
+    return f"project {run.request.project or '(none)'}, domain {run.request.domain or '(none)'}"
 
 
 def _text(error: Exception) -> str:

@@ -81,6 +81,8 @@ class Record(NamedTuple):
     action: str
     seconds: float
     """What it took to compute."""
+    scope: str = ""
+    """The project and the domain that it was computed for."""
 
     @property
     def blobs(self) -> set[str]:
@@ -94,8 +96,10 @@ def digests_in(outputs: Sequence[StoredValue]) -> set[str]:
     return digests | {digest for value in outputs for ref in value.refs for _, digest, _ in ref.files}
 
 
-def pack_record(key: Key, outputs: Sequence[StoredValue], *, run: str, action: str, seconds: float, code: str = "") -> bytes:
-    """:return: the record of a success"""
+def pack_record(
+    key: Key, outputs: Sequence[StoredValue], *, run: str, action: str, seconds: float, code: str = "", scope: str = ""
+) -> bytes:
+    """Pack the record of a success; the parameters are the fields of `Record`."""
     record = {
         "schema": SCHEMA,
         "key": key.digest,
@@ -108,6 +112,7 @@ def pack_record(key: Key, outputs: Sequence[StoredValue], *, run: str, action: s
         "run": run,
         "action": action,
         "seconds": seconds,
+        "scope": scope,
     }
     body = msgpack.packb(record)
     return hashlib.sha256(body).digest() + bytes(body)
@@ -156,7 +161,7 @@ def _record(fields: Mapping[str, Any], digest: str) -> Record:
     outputs, shown = fields["outputs"], fields["shown"]
     if not isinstance(outputs, list) or not isinstance(shown, dict) or not all(isinstance(each, bytes) for each in shown.values()):
         raise ValueError("it holds no outputs, or no inputs")
-    words = _texts({name: fields[name] for name in ("task", "code", "run", "action")})
+    words = _texts({name: fields[name] for name in ("task", "code", "run", "action", "scope")})
     return Record(
         key=digest,
         parts=_texts(fields["parts"]),

@@ -36,7 +36,7 @@ STORED = [
 
 
 def record(**changes: Any) -> bytes:
-    words = {"task": "t", "code": "", "run": "r", "action": "a0"}
+    words = {"task": "t", "code": "", "run": "r", "action": "a0", "scope": "s"}
     fields = {"schema": SCHEMA, "key": KEY.digest, "outputs": [], "parts": {}, "shown": {}, "made": time.time(), "seconds": 0.5}
     fields = {**fields, **words, **changes}
     body = msgpack.packb(fields)
