@@ -105,7 +105,7 @@ async def _answer(host: Host, call: Call, tried: Tried | None) -> Outcome:
         else:
             found = await memo.fetch(run, memo.look(run, key) if tried is None else tried.found, call.action)
         if found.outputs is not None:
-            run.emit("action.hit", call.action, key=key.digest)
+            run.emit("action.hit", call.action, key=key.digest, why=found.why)
             return Outcome(status=Status.SUCCEEDED, outputs=found.outputs, cached=True, attempts=0)
         run.emit("action.miss", call.action, key=key.digest, parts=key.parts, why=found.why)
         outcome = await _attempts(host, call)

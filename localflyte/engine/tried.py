@@ -31,5 +31,5 @@ def tell_queued(call: Call) -> None:
 def tell_hit(call: Call, tried: Tried) -> None:
     """Tell of a call whose outputs were found at once."""
     tell_queued(call)
-    call.run.emit("action.hit", call.action, key=tried.key.digest)
+    call.run.emit("action.hit", call.action, key=tried.key.digest, why=tried.found.why)
     call.run.emit("action.finished", call.action, status="succeeded", cached=True, attempts=0, seconds=0.0, error=None)

@@ -1,11 +1,12 @@
 """Event: one thing that happened in a run. Sinks (console, journal, page) read events and nothing else.
 
-Order is a contract, per action: queued < started < ended < stored < finished; a hit has no attempt.
+Order is a contract, per action: queued < hit or miss < started < ended < stored < finished; a hit has no attempt.
 
 kind               data
 run.started        task, file, parent; pid and born of the engine's process
 action.queued      task, short_name, parent, group
-action.hit         key
+action.hit         key, why: where from
+action.miss        key, parts {component: digest or text}, why (empty where nobody asked)
 attempt.started    attempt, pid
 attempt.ended      attempt, status, seconds, cpu_seconds, peak_memory (bytes), error {code, message}
 action.retrying    attempt, delay

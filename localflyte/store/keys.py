@@ -15,7 +15,7 @@ from localflyte.spec.packed import Ref
 from localflyte.spec.plan import CacheTerms
 from localflyte.store.content import Contents
 
-__all__ = ("SCHEMA", "SHOWN_BYTES", "Key", "digest_value", "make_key")
+__all__ = ("SCHEMA", "SHOWN_BYTES", "Key", "digest_parts", "digest_value", "make_key")
 
 SCHEMA = 2  # of keys and records; another number is another world, left alone
 SHOWN_BYTES = 64  # of an input that are kept beside its digest, so that a person can be told what it was
@@ -43,6 +43,11 @@ def digest_value(value: Packed, contents: Contents) -> tuple[str, list[tuple[Ref
     return hashlib.sha256(body).hexdigest(), refs
 
 
+def digest_parts(parts: Mapping[str, str]) -> str:
+    """:return: the key that has these components"""
+    return hashlib.sha256(msgpack.packb([SCHEMA, sorted(parts.items())])).hexdigest()
+
+
 def make_key(invocation: Invocation, contents: Contents) -> Key:
     """:raises OSError: if a file or folder among the inputs cannot be read"""
     plan = invocation.plan
@@ -56,5 +61,4 @@ def make_key(invocation: Invocation, contents: Contents) -> Key:
         if len(value.data) <= SHOWN_BYTES and not refs:
             shown[name] = value.data
         seen += refs
-    body = msgpack.packb([SCHEMA, sorted(parts.items())])
-    return Key(hashlib.sha256(body).hexdigest(), plan.task.name, parts, plan.cache, shown, tuple(seen))
+    return Key(digest_parts(parts), plan.task.name, parts, plan.cache, shown, tuple(seen))
