@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,7 +24,13 @@ from localflyte.spec.plan import Plan
 from localflyte.spec.plan import TaskRef
 from localflyte.spec.run import RunRequest
 from localflyte.spec.run import Surroundings
+from localflyte.store.index import Index
+from localflyte.store.index import Row
+from localflyte.store.memo import Limits
 from localflyte.store.memo import Memo
+from localflyte.store.record import pack_code
+from localflyte.store.record import unpack_record
+from localflyte.store.uses import survey_uses
 
 AROUND = Surroundings(python="", cwd="", sys_path=(), argv=(), env={}, umask=0, alias=False)
 OUTPUTS = (Packed(b"\x01"), Packed(b"\xa4text", (), b"canonical"))
@@ -59,11 +67,11 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def in_memo(home: Path, work: Callable[[Memo], Any]) -> Any:
+def in_memo(home: Path, work: Callable[[Memo], Any], limits: Limits = Limits()) -> Any:
     """Do something with a memo that nobody used before: another process would see no more."""
 
     async def main() -> Any:
-        memo = Memo(str(home))
+        memo = Memo(str(home), limits)
         try:
             return await work(memo)
         finally:
@@ -81,13 +89,13 @@ def store(home: Path, run: Run, outputs: tuple[Packed, ...] = OUTPUTS, invocatio
     return in_memo(home, work)
 
 
-def look_up(home: Path, run: Run, invocation: Invocation | None = None, action: str = "a0") -> Any:
+def look_up(home: Path, run: Run, invocation: Invocation | None = None, action: str = "a0", limits: Limits = Limits()) -> Any:
     async def work(memo: Memo) -> Any:
         key = await memo.key(run, invocation or call_of())
         assert key is not None
         return (await memo.lookup(run, key, action)).outputs
 
-    return in_memo(home, work)
+    return in_memo(home, work, limits)
 
 
 def test_what_one_memo_stored_another_finds(home: Path, new_run: Callable[..., Run]) -> None:
@@ -251,4 +259,121 @@ def test_a_full_disk_is_said_once_and_stores_nothing(
         in_memo(home, work)
     assert len(run.said) == 1
     assert "No space left" in run.said[0]
+    assert look_up(home, new_run("later")) is None
+
+
+@pytest.mark.parametrize(("age", "is_hit"), [(0.0, True), (59.0, True), (61.0, False)])
+def test_a_result_older_than_max_age_is_not_reused(
+    home: Path, new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, age: float, is_hit: bool
+) -> None:
+    store(home, new_run())
+    now = time.time()
+    monkeypatch.setattr("localflyte.store.memo.time.time", lambda: now + age)
+    assert (look_up(home, new_run(), call_of(max_age=60.0)) is not None) is is_hit
+    assert look_up(home, new_run(), call_of()) == OUTPUTS  # who does not mind its age may have it
+
+
+@pytest.mark.parametrize(
+    ("scope", "project", "is_hit"),
+    [("global", "other", True), ("project-domain", "mine", True), ("project-domain", "other", False), ("project-domain", "", False)],
+)
+def test_a_scope_keeps_results_of_other_projects_out(
+    home: Path, new_run: Callable[..., Run], scope: str, project: str, is_hit: bool
+) -> None:
+    store(home, new_run(project="mine", domain="dev"))
+    found = look_up(home, new_run("later", project=project, domain="dev", cache_lookup_scope=scope))
+    assert (found is not None) is is_hit
+
+
+def tier_of(home: Path, folder: Path) -> Limits:
+    """Lay the entries of a store out as an export does."""
+    index = Index(str(home / "store" / "index"))
+    for row in index.rows():
+        kind, _, digest = row.key.rpartition(":")
+        path = folder / (kind or "records") / digest[:2] / digest
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(row.value)
+    index.close()
+    if (home / "store" / "blobs").exists():
+        shutil.copytree(home / "store" / "blobs", folder / "blobs")
+    return Limits(tier=str(folder))
+
+
+@pytest.mark.parametrize("outputs", [OUTPUTS, (Packed(b"x" * 100_000),)])
+def test_what_a_tier_has_is_a_hit_and_the_tier_stays_as_it_is(
+    home: Path, new_run: Callable[..., Run], tmp_path: Path, outputs: tuple[Packed, ...]
+) -> None:
+    store(home, new_run(), outputs)
+    limits = tier_of(home, tmp_path / "tier")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "tier").rglob("*")}
+    assert look_up(tmp_path / "another", new_run(), limits=limits) == outputs
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "tier").rglob("*")} == before
+
+
+def test_what_is_damaged_in_a_tier_is_a_miss(home: Path, new_run: Callable[..., Run], tmp_path: Path) -> None:
+    large = (Packed(b"x" * 100_000),)
+    store(home, new_run(), large)
+    limits = tier_of(home, tmp_path / "tier")
+    (blob,) = [path for path in (tmp_path / "tier" / "blobs").rglob("*") if path.is_file()]
+    blob.chmod(0o600)
+    blob.write_bytes(b"y" * 100_000)
+    run = new_run()
+    assert look_up(tmp_path / "another", run, limits=limits) is None
+    assert str(blob) in run.said[0]
+    assert blob.exists()
+
+
+def test_a_tier_that_is_not_there_is_no_trouble(home: Path, new_run: Callable[..., Run], tmp_path: Path) -> None:
+    run = new_run()
+    assert look_up(home, run, limits=Limits(tier=str(tmp_path / "none"))) is None
+    assert run.said == []
+
+
+def test_what_is_looked_up_is_held_until_the_engine_has_nothing_to_do(home: Path, new_run: Callable[..., Run]) -> None:
+    store(home, new_run())
+    (before,) = rows(home)
+
+    async def work(memo: Memo) -> tuple[set[str], set[str]]:
+        key = await memo.key(new_run(), call_of())
+        assert key is not None
+        memo.look(new_run(), key)
+        held = survey_uses(str(home / "store" / "live")).held
+        await memo.rest()
+        return held, survey_uses(str(home / "store" / "live")).held
+
+    assert in_memo(home, work) == ({before.key}, set())
+    (after,) = rows(home)
+    assert after.used > before.used
+
+
+def rows(home: Path) -> list[Row]:
+    index = Index(str(home / "store" / "index"))
+    try:
+        return [row for row in index.rows() if not row.key.startswith("code:")]
+    finally:
+        index.close()
+
+
+def test_what_a_version_was_made_of_is_stored_once(home: Path, new_run: Callable[..., Run]) -> None:
+    parts = {"function m.f": "1" * 64}
+    for number in range(3):
+        store(home, new_run(), invocation=call_of({"x": Packed(bytes([number]))}, parts=parts))
+    digest, body = pack_code(parts)
+    assert {unpack_record(row.value, row.key).code for row in rows(home)} == {digest}
+    index = Index(str(home / "store" / "index"))
+    assert index.get(f"code:{digest}") == body
+    index.close()
+
+
+def test_a_result_is_not_stored_before_its_blobs_are_on_the_disk(
+    home: Path, new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(_: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    run = new_run()
+    with monkeypatch.context() as patch:
+        patch.setattr("localflyte.store.blobs.os.fsync", refuses)
+        assert store(home, run, (Packed(b"x" * 100_000),)) is None
+    assert "Input/output error" in run.said[0]
     assert look_up(home, new_run("later")) is None
