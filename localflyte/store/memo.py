@@ -33,6 +33,7 @@ from localflyte.store.keys import Key
 from localflyte.store.keys import digest_value
 from localflyte.store.keys import make_key
 from localflyte.store.layout import Layout
+from localflyte.store.past import Past
 from localflyte.store.record import Record
 from localflyte.store.record import StoredValue
 from localflyte.store.record import pack_code
@@ -47,6 +48,9 @@ from localflyte.store.uses import Uses
 from localflyte.store.why import explain
 
 __all__ = ("Found", "Limits", "Memo")
+
+
+MOST_USES = 20_000  # that are kept in memory; a run may make a million calls
 
 
 class _Run(Protocol):
@@ -85,6 +89,7 @@ class Memo:
         self._limits = limits
         self._blobs = Blobs(self._layout.blobs)
         self._index = Index(self._layout.index)
+        self._past = Past(self._index)
         self._tier = Tier(limits.tier) if limits.tier else None
         self._contents = Contents()
         self._turns = Turns(self._layout.turns, limits.serialize_seconds)
@@ -133,7 +138,7 @@ class Memo:
             self._open()
             found = self._find(run, key)
             if found.outputs is None and found.large is None and not found.why and run.request.explain:
-                return Found(why=explain(self._index, key))
+                return Found(why=explain(self._past, key, run.name))
         except (UnusableIndexError, PermissionError) as error:
             self._say_unusable(run, error)
             return Found(why="the store cannot be used")
@@ -245,6 +250,8 @@ class Memo:
     def _note(self, key: Key) -> None:
         with suppress(OSError):  # a disk that is full: a sweep may take the entry, and then it is a miss
             self._uses.note(key.digest)
+        if len(self._uses) >= MOST_USES:
+            self._index.touch(self._uses.forget())
 
     def _describe(self, key: Key) -> str:
         """Store what the version was made of, unless that is there already.

@@ -49,12 +49,20 @@ class Uses:
             self._lock.write(digest.encode() + b"\n")
         self._known[digest] = time.time()
 
-    def end(self) -> dict[str, float]:
-        """Hold nothing any more.
+    def __len__(self) -> int:
+        return len(self._known)
 
-        :return: when each entry was used last
+    def forget(self) -> dict[str, float]:
+        """Hold what was used as before, and forget when.
+
+        :return: when each entry was used last that was not forgotten before
         """
         known, self._known = self._known, {}
+        return known
+
+    def end(self) -> dict[str, float]:
+        """Hold nothing any more; what is returned is as in `forget`."""
+        known = self.forget()
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()

@@ -377,3 +377,23 @@ def test_a_result_is_not_stored_before_its_blobs_are_on_the_disk(
         assert store(home, run, (Packed(b"x" * 100_000),)) is None
     assert "Input/output error" in run.said[0]
     assert look_up(home, new_run("later")) is None
+
+
+def test_uses_are_written_down_before_they_fill_the_memory(
+    home: Path, new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("localflyte.store.memo.MOST_USES", 2)
+    calls = [call_of({"x": Packed(bytes([number]))}) for number in range(3)]
+    for call in calls:
+        store(home, new_run(), invocation=call)
+    before = {row.key: row.used for row in rows(home)}
+
+    async def work(memo: Memo) -> dict[str, float]:
+        for call in calls:
+            key = await memo.key(new_run(), call)
+            assert key is not None
+            memo.look(new_run(), key)
+        return {row.key: row.used for row in rows(home)}
+
+    after = in_memo(home, work)
+    assert sum(after[key] > used for key, used in before.items()) == 2

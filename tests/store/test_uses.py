@@ -61,3 +61,13 @@ def test_lines_that_are_no_keys_count_for_nothing(tmp_path: Path) -> None:
 
 def test_no_folder_is_no_use(tmp_path: Path) -> None:
     assert survey_uses(str(tmp_path / "none")).held == set()
+
+
+def test_what_is_forgotten_is_held_all_the_same(tmp_path: Path) -> None:
+    uses = Uses(str(tmp_path))
+    uses.note(KEYS[0])
+    assert list(uses.forget()) == [KEYS[0]]
+    assert len(uses) == 0
+    uses.note(KEYS[1])
+    assert survey_uses(str(tmp_path)).held == set(KEYS)
+    assert list(uses.end()) == [KEYS[1]]
