@@ -48,6 +48,33 @@ _TRIGGER = re.compile(
 )
 
 
+class _Impatient(Cache):  # type: ignore[misc]
+    """A cache that gives up opening where another would try again for a minute, and hold up whoever waits for it."""
+
+    _is_opening = True
+
+    def __init__(self, folder: str, **options: Any) -> None:
+        super().__init__(folder, **options)
+        self._is_opening = False
+
+    @property
+    def _sql(self) -> Any:
+        execute = super()._sql
+        return _told_otherwise(execute) if self._is_opening else execute
+
+
+def _told_otherwise(execute: Any) -> Any:
+    """:return: what raises, for a database that is locked, the same error with another text: diskcache goes by that"""
+
+    def run(*statement: Any) -> Any:
+        try:
+            return execute(*statement)
+        except sqlite3.OperationalError as error:
+            raise sqlite3.OperationalError(f"{error}, and was when it was opened") from error
+
+    return run
+
+
 class ForeignSchemaError(sqlite3.DatabaseError):
     """Raised when a database has tables, views or triggers that are not diskcache's."""
 
@@ -70,7 +97,7 @@ def open_database(folder: str) -> Any:
         raise PermissionError(f"{path} is no regular file; remove it")
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
         _vet(connection)
-    return Cache(folder, disk=BytesDisk, timeout=BUSY_SECONDS, **SETTINGS)
+    return _Impatient(folder, disk=BytesDisk, timeout=BUSY_SECONDS, **SETTINGS)
 
 
 def _vet(connection: sqlite3.Connection) -> None:

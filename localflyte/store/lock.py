@@ -34,7 +34,8 @@ class Lock:
         if not keep:
             with suppress(OSError):  # removed while it is still held: whoever waits finds a file of this name no more
                 os.unlink(self.path)
-        os.close(self._fd)
+        with suppress(OSError):  # of a disk that lost what was written; the descriptor, and with it the lock, is gone all the same
+            os.close(self._fd)
 
 
 def take_lock(path: str) -> Lock | None:

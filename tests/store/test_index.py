@@ -214,6 +214,27 @@ def test_a_database_that_somebody_holds_is_given_up_soon(folder: Path, monkeypat
     assert read(folder) == b"new"
 
 
+def test_one_that_somebody_takes_while_it_is_being_opened_is_not_tried_for_a_minute(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    look, holders = database._vet, []
+
+    def looks_and_loses_it(connection: sqlite3.Connection) -> None:
+        look(connection)
+        holders.append(holder := sqlite3.connect(folder / "cache.db", isolation_level=None))
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+
+    def tries_again(_: float) -> None:
+        raise AssertionError("it is tried again")
+
+    monkeypatch.setattr(database, "_vet", looks_and_loses_it)
+    monkeypatch.setattr("diskcache.core.time.sleep", tries_again)
+    with pytest.raises(UnusableIndexError, match="locked"):
+        read(folder)
+    for holder in holders:
+        holder.close()
+
+
 def test_a_database_that_cannot_be_written_is_an_error_and_not_a_hang(folder: Path) -> None:
     index = Index(str(folder))
     index.get("key")
