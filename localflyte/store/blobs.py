@@ -18,11 +18,12 @@ from contextlib import contextmanager
 from contextlib import suppress
 from io import BufferedReader
 from typing import IO
+from typing import Protocol
 
 from localflyte.store.private import create_file
 from localflyte.store.private import make_folder
 
-__all__ = ("Blobs", "CorruptBlobError", "hash_file", "is_digest", "open_regular")
+__all__ = ("Blobs", "CorruptBlobError", "Readable", "hash_file", "is_digest", "open_regular")
 
 CHUNK = 1 << 20
 FEW = 16  # blobs that are written to the disk one by one
@@ -32,6 +33,12 @@ _FICLONE = 0x40049409
 
 class CorruptBlobError(Exception):
     """Raised when a blob is missing, or does not have the content its name says."""
+
+
+class Readable(Protocol):
+    """What bytes can be read from: a file, or a part of one."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Blobs:
@@ -68,14 +75,40 @@ class Blobs:
         :return: the digest
         :raises OSError: if it cannot be read, or is no regular file
         """
+        with open_regular(source) as origin:
+            return self.put_stream(origin)
+
+    def put_stream(self, origin: Readable, expected: str = "") -> str:
+        """Store what can be read.
+
+        :param expected: the digest that it has to have, if that is known
+        :return: the digest
+        :raises CorruptBlobError: if it has another one; nothing is stored then
+        :raises OSError: if it cannot be read, or the store not be written
+        """
         digest = hashlib.sha256()
-        with open_regular(source) as origin, self._draft() as (file, place):
+        with self._draft() as (file, place):
             while chunk := origin.read(CHUNK):
                 digest.update(chunk)
                 file.write(chunk)
+            if expected and digest.hexdigest() != expected:
+                raise CorruptBlobError(f"what should be blob {expected[:12]} has other content")
             file.flush()
             place(digest.hexdigest())
         return digest.hexdigest()
+
+    def check(self, digest: str) -> None:
+        """Read a blob to see whether it is what its name says; one that is not is put aside.
+
+        :raises CorruptBlobError: if the blob is missing or damaged
+        """
+        path = self.path(digest)
+        try:
+            found = hash_file(path)
+        except OSError as error:
+            raise CorruptBlobError(f"blob {path} cannot be read: {error.strerror}") from error
+        if found != digest:
+            raise self._damaged(digest)
 
     def settle(self, digests: Collection[str]) -> None:
         """Have blobs written to the disk, before something says that they are there.
