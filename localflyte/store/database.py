@@ -10,6 +10,7 @@ import os
 import re
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from contextlib import suppress
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = ("BUSY_SECONDS", "FILE", "ForeignSchemaError", "open_database")
 
 FILE = "cache.db"
 BUSY_SECONDS = 1.0  # the wait is on the engine's loop; a write of another engine takes under a millisecond
+AGAIN = 0.002  # seconds between two tries
 SETTINGS: dict[str, Any] = {
     "statistics": 0,
     "tag_index": 1,
@@ -65,12 +67,17 @@ class _Impatient(Cache):  # type: ignore[misc]
 
 def _told_otherwise(execute: Any) -> Any:
     """:return: what raises, for a database that is locked, the same error with another text: diskcache goes by that"""
+    give_up = time.monotonic() + BUSY_SECONDS
 
     def run(*statement: Any) -> Any:
-        try:
-            return execute(*statement)
-        except sqlite3.OperationalError as error:
-            raise sqlite3.OperationalError(f"{error}, and was when it was opened") from error
+        while True:
+            try:
+                return execute(*statement)
+            except sqlite3.OperationalError as error:
+                # Two that open at once are told so without a wait: SQLite waits for no one who begins or ends the log of changes.
+                if "locked" not in str(error) or time.monotonic() > give_up:
+                    raise sqlite3.OperationalError(f"{error}, and was when it was opened") from error
+            time.sleep(AGAIN)
 
     return run
 
