@@ -142,17 +142,13 @@ def tell_difference(difference: Difference) -> str:
 
 
 def nothing_stored(past: Past, task: str) -> str:
-    """Tell that a task has no entries, and which tasks have that could be the same under another name.
+    """Tell that a task has no entries, and which tasks have that could be the same in an environment of another name.
 
     :raises UnusableIndexError: if the index cannot be read
     """
-    from difflib import get_close_matches
-
-    tasks = past.tasks()
     short = task.rpartition(".")[2]
-    like = [other for other in tasks if other.rpartition(".")[2] == short][:NAMED] or get_close_matches(task, tasks, NAMED, 0.8)
+    like = [other for other in past.tasks() if other.rpartition(".")[2] == short and other != task][:NAMED]
     text = f"nothing is stored for task {task}"
-    like = [other for other in like if other != task]
     return f"{text}; its name is part of the key, and there are entries for {' and '.join(like)}" if like else text
 
 
