@@ -22,7 +22,9 @@ __all__ = ("TOLD", "PlainConsole", "describe", "is_terminal", "tell_failure", "w
 
 PAUSE = 0.02  # seconds between two writes, so that thousands of events a second share one
 #: the kinds of event that a console says something about
-TOLD = frozenset(("log", "run.started", "run.finished", "attempt.ended", "action.retrying", "action.finished", "action.report", "notice"))
+TOLD = frozenset(
+    ("log", "run.started", "run.finished", "action.miss", "attempt.ended", "action.retrying", "action.finished", "action.report", "notice")
+)
 
 
 class PlainConsole:
@@ -102,6 +104,8 @@ def describe(item: Item, error: str = "") -> str:
         case "run.started":
             place = f" of {one_line(str(data['file']))}" if data.get("file") else ""
             return f"run {one_line(event.run)}: {one_line(str(data.get('task') or ''))}{place}"
+        case "action.miss" if data.get("why"):
+            return f"{owner}  not taken from the cache: {one_line(str(data['why']), 300)}"
         case "action.retrying":
             delay = data.get("delay") or 0.0
             when = f"in {duration(delay)}" if delay else "at once"

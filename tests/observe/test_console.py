@@ -67,6 +67,31 @@ def test_a_run_line_by_line() -> None:
     ]
 
 
+def test_a_miss_is_told_where_there_is_a_reason() -> None:
+    stream = Stream()
+    asked, plain = stream.queue("a0", "work"), stream.queue("b0", "other")
+    why = "function helpers.double changed since\nrun calm-owl (2 min ago)"
+    events = [asked, stream.event("action.miss", "a0", key="k", parts={}, why=why), plain, stream.event("action.miss", "b0", why="")]
+    assert told(events) == ["work  not taken from the cache: function helpers.double changed since run calm-owl (2 min ago)"]
+
+
+def test_a_live_tree_tells_the_reason_of_a_miss_above_it() -> None:
+    stream, terminal = Stream(), Terminal()
+    console = LiveConsole(terminal)
+    for event in [stream.begin(), stream.queue("a0", "work"), stream.event("action.miss", "a0", why="salt changed")]:
+        console(event)
+    console.close()
+    assert "work  not taken from the cache: salt changed" in terminal.getvalue()
+
+
+def test_programs_are_told_the_reason_of_a_miss() -> None:
+    stream, out = Stream(), io.StringIO()
+    console = JsonConsole(out)
+    console(stream.event("action.miss", "a0", key="k", parts={"task": "env.work"}, why="salt changed"))
+    console.close()
+    assert json.loads(out.getvalue())["data"] == {"key": "k", "parts": {"task": "env.work"}, "why": "salt changed"}
+
+
 def test_the_calls_of_a_fan_out_are_told_apart() -> None:
     stream = Stream()
     events = [stream.queue(f"abcdef{place}", "work") for place in range(2)]
