@@ -19,7 +19,7 @@ _LONGEST_INT = 1 << 64  # Python refuses to write very long ones in decimal
 
 def canonical(node: ast.AST) -> str:
     """:return: the node as text that is the same in every Python version"""
-    return Form(node).text(node)
+    return Form(node).text()
 
 
 class Form:
@@ -32,10 +32,9 @@ class Form:
         self._parts: list[str] = []
         self._spans: dict[ast.AST, tuple[int, int]] = {}
         self._write(tree)
-        self._spans[tree] = (0, len(self._parts))
 
-    def text(self, tree: ast.AST) -> str:
-        """:return: the whole text; only for the tree that was given"""
+    def text(self) -> str:
+        """:return: the whole text"""
         return "".join(self._parts)
 
     def own_text(self, node: ast.AST) -> str:
@@ -78,7 +77,7 @@ class Form:
         start = len(self._parts)
         self._parts.append(f"({type(node).__name__} ")
         if not isinstance(node, ast.Lambda):
-            self._parts.append(f"name={ascii(node.name)} ")
+            self._parts.append(f"name={node.name!a} ")
         self._parts.append("args=")
         self._fields(node.args, ("posonlyargs", "args", "vararg", "kwonlyargs", "kwarg"))
         self._parts.append(" body=")
@@ -93,7 +92,7 @@ class Form:
 
     def _class(self, node: ast.ClassDef) -> None:
         start = len(self._parts)
-        self._parts.append(f"(ClassDef name={ascii(node.name)}")
+        self._parts.append(f"(ClassDef name={node.name!a}")
         for name in ("bases", "keywords", "type_params"):
             self._optional(name, getattr(node, name, None))
         methods = [each for each in node.body if isinstance(each, _FUNCTIONS)]
@@ -120,11 +119,11 @@ class Form:
 
 
 _SPECIAL: dict[type[ast.AST], Callable[[Form, Any], None]] = {
-    ast.FunctionDef: Form._function,  # noqa: SLF001 - a table of its own methods
-    ast.AsyncFunctionDef: Form._function,  # noqa: SLF001
-    ast.Lambda: Form._function,  # noqa: SLF001
-    ast.ClassDef: Form._class,  # noqa: SLF001
-    ast.Module: Form._module,  # noqa: SLF001
+    ast.FunctionDef: Form._function,
+    ast.AsyncFunctionDef: Form._function,
+    ast.Lambda: Form._function,
+    ast.ClassDef: Form._class,
+    ast.Module: Form._module,
 }
 
 
@@ -132,7 +131,7 @@ def _constant(value: Any) -> str:
     # ascii(), because which letters repr() escapes depends on the Unicode version of the interpreter.
     if type(value) is int and abs(value) >= _LONGEST_INT:
         return f"<int {value:#x}>"
-    return f"<{type(value).__name__} {ascii(value)}>"
+    return f"<{type(value).__name__} {value!a}>"
 
 
 def _without_docstring(body: Any) -> Any:

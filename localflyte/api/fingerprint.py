@@ -3,33 +3,46 @@
 It follows the function's names into the project's own modules: functions, classes, constants, closures, defaults, and the
 tasks that are called. Installed packages count by name and version; the standard library and flyte itself do not count.
 Where something cannot be told for certain, it raises: a key that is too weak would give stale results.
+
+Parts are called after what they are, as ``function main.helper`` or ``constant main.RATE``; docs/cache.md lists the words.
 """
 
 from __future__ import annotations
 
 import sys
+from collections import deque
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from types import BuiltinFunctionType
+from types import FunctionType
+from types import MethodType
 from types import ModuleType
 from typing import Any
 
-from localflyte.api.canonical import canonical
-from localflyte.api.canonical import imports_in
-from localflyte.api.canonical import names_used
-from localflyte.api.canonical import without_task_decorators
+from localflyte.api.meanings import Meanings
+from localflyte.api.members import bytecode
+from localflyte.api.members import cells_of
+from localflyte.api.members import code_names
+from localflyte.api.members import defaults_of
+from localflyte.api.members import functions_in
+from localflyte.api.members import home_of
+from localflyte.api.members import is_internal
+from localflyte.api.outline import Chain
+from localflyte.api.outline import Decorator
+from localflyte.api.outline import Definition
 from localflyte.api.packages import package_version
-from localflyte.api.reference import home_module
 from localflyte.api.sources import Sources
 from localflyte.api.sources import file_of
 from localflyte.api.sources import owner_of
 from localflyte.api.values import Describer
-from localflyte.api.values import UncertainError
+from localflyte.api.values import is_plain
 from localflyte.spec.digest import sha256
 
 __all__ = ("Fingerprint",)
 
 _MISSING = object()
-_ABOUT_MODULES = frozenset(("__builtins__", "__doc__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__"))
+_COMPILED = ("builtin_function_or_method", "cython_function_or_method")
 
 
 class Fingerprint:
@@ -37,214 +50,295 @@ class Fingerprint:
 
     def __init__(self) -> None:
         self.parts: dict[str, str] = {}
-        self._sources = Sources()
-        self._known: dict[int, tuple[str, Any]] = {}
-        self._values = Describer(self._describe_code)
+        self.sources = Sources()
+        self._labels: dict[int, tuple[str, Any]] = {}
+        self._taken: dict[str, int] = {}
+        self._todo: deque[Callable[[], None]] = deque()
+        self._own: set[int] = set()
+        self.values = Describer(self.code)
+        self._meanings = Meanings(self)
 
-    def add_function(self, function: Any) -> str:
-        """Add a function and all it uses.
+    def add_task(self, function: Any) -> None:
+        """Add the function of a task and all it uses.
 
-        :return: the name of its part
         :raises UncertainError: if something it uses has no certain digest
         """
-        known = self._known.get(id(function))
+        self._own.add(id(function))
+        self.code(function)
+        self._work()
+
+    def add_class(self, cls: type[Any]) -> None:
+        """Add a class and all it uses.
+
+        :raises UncertainError: if something it uses has no certain digest
+        """
+        self.code(cls)
+        self._work()
+
+    def _work(self) -> None:
+        # One after the other and not one inside the other: a project is deeper than Python's stack.
+        while self._todo:
+            self._todo.popleft()()
+
+    # -- labels: how code is called -----------------------------------------------------------------------------
+
+    def code(self, value: Any) -> str | None:
+        """:return: how code is called; it is added as a part later on. ``None`` for what is no code"""
+        known = self._labels.get(id(value))
         if known is not None:
             return known[0]
-        module = function.__globals__.get("__name__", "") if hasattr(function, "__globals__") else home_module(function)
-        owner = owner_of(module)
-        if owner != "project":
-            return self._add_foreign_function(function, module, owner)
-        name = f"function {_home(module, function)}.{function.__code__.co_qualname}"
-        self._known[id(function)] = (name, function)
-        text = [self._code_of(function)]
-        for parameter, value in _defaults(function):
-            text.append(f"default {parameter}={self._values.describe(value, f'the default of {parameter!r} of {name}')}")
-        self._add_part(name, text)
-        wrapped = getattr(function, "__wrapped__", None)
-        if wrapped is not None and hasattr(wrapped, "__code__"):
-            self.add_function(wrapped)
-        return name
+        label = self._label(value)
+        if label is not None:
+            self._labels[id(value)] = (label, value)
+        return label
 
-    def _add_foreign_function(self, function: Any, module: str, owner: str) -> str:
-        name = self._foreign(module, owner, getattr(function, "__qualname__", repr(function)))
-        self._known[id(function)] = (name, function)
-        # A decorator of someone else's: what it wraps is the project's, and its arguments stand in the project's source.
-        inner = [getattr(function, "__wrapped__", None), *(_cell(cell) for cell in getattr(function, "__closure__", None) or ())]
-        for registry in [each for each in inner if isinstance(each, dict)]:  # functools.singledispatch keeps its functions in one
-            inner += registry.values()
-        found = [self.add_function(each) for each in inner if hasattr(each, "__code__") and hasattr(each, "__globals__")]
-        return " around ".join([name, *found])
-
-    def _code_of(self, function: Any) -> str:
-        try:
-            nodes = self._sources.of_function(function)
-        except (LookupError, SyntaxError) as error:
-            raise UncertainError(f"the source of {function.__qualname__} cannot be read: {error}") from error
-        cells = dict(zip(function.__code__.co_freevars, map(_cell, function.__closure__ or ()), strict=False))
-        if not nodes:
-            names = sorted(set(_code_names(function.__code__)))
-            used = self._resolved(((name,) for name in names), cells, function.__globals__, function.__qualname__)
-            return self._bytecode(function.__code__) + used
-        bare = map(without_task_decorators, nodes)
-        return "".join(self._tree(node, cells, function.__globals__, function.__qualname__) for node in bare)
-
-    def _tree(self, node: Any, cells: Mapping[str, Any], namespace: Mapping[str, Any], where: str) -> str:
-        imported = sorted({self._import(*each, namespace) for each in imports_in(node)})
-        return "\n".join([canonical(node), *imported, self._resolved(names_used(node), cells, namespace, where)])
-
-    def _resolved(self, chains: Iterable[tuple[str, ...]], cells: Mapping[str, Any], namespace: Mapping[str, Any], where: str) -> str:
-        lines = []
-        for chain in chains:
-            name, *attributes = chain
-            if name in _ABOUT_MODULES:
-                continue
-            kind = "closure variable" if name in cells else "global variable"
-            value = cells.get(name, namespace.get(name, _MISSING))
-            if value is _MISSING:
-                continue
-            path = name
-            while isinstance(value, ModuleType) and attributes and hasattr(value, attributes[0]):
-                path = f"{path}.{attributes[0]}"
-                value = getattr(value, attributes.pop(0))
-            lines.append(f"{path} is {self._values.describe(value, f'{kind} {path!r} of {where}')}")
-        return "\n".join(sorted(set(lines)))
-
-    def _describe_code(self, value: Any, where: str) -> str | None:
-        """Name code, and add it as a part; ``None`` for what is no code."""
-        if isinstance(value, ModuleType):
-            return self._add_module(value.__name__)
+    def _label(self, value: Any) -> str | None:
+        kind = type(value)
+        if kind is FunctionType:
+            return self._function(value)
         if isinstance(value, type):
-            return self._add_class(value)
-        if hasattr(value, "task_options") and hasattr(value, "native_interface"):
-            function = value.function
-            return f"task {value.name}" if function is None else f"task {value.name}: {self.add_function(function)}"
-        if hasattr(value, "__code__") and hasattr(value, "__globals__"):
-            return self.add_function(value)
-        if hasattr(value, "__wrapped__") and hasattr(value.__wrapped__, "__code__"):
-            return f"{type(value).__qualname__} around {self.add_function(value.__wrapped__)}"
-        if type(value).__module__.startswith("localflyte.api."):
-            return f"flyte {type(value).__qualname__}"
-        if hasattr(value, "__qualname__") and hasattr(value, "__self__") and type(value).__name__.startswith("builtin"):
-            return f"{self._add_module(value.__module__ or 'builtins')} {value.__qualname__}"
+            return self._class(value)
+        if isinstance(value, ModuleType):
+            return self._contents(value)
+        if kind.__name__ in _COMPILED and (kind is not BuiltinFunctionType or isinstance(value.__self__, ModuleType | None)):
+            return f"{self.module(value.__module__ or 'builtins')} {value.__qualname__}"
+        if hasattr(kind, "native_interface") and hasattr(kind, "forget_code"):
+            return self._task(value)
+        wrapped = getattr(value, "__wrapped__", None)
+        if type(wrapped) is FunctionType and owner_of(kind.__module__) != "project":
+            return f"{self.foreign(kind.__module__, kind.__qualname__)} around {self.code(wrapped)}"
+        if kind.__module__.startswith("localflyte.api."):
+            return f"flyte {kind.__qualname__}"
         return None
 
-    def _add_class(self, cls: type[Any]) -> str:
-        owner = owner_of(cls.__module__)
-        if owner != "project":
-            return self._foreign(cls.__module__, owner, cls.__qualname__)
-        name = f"class {_home(cls.__module__, cls)}.{cls.__qualname__}"
-        if id(cls) in self._known:
-            return name
-        self._known[id(cls)] = (name, cls)
-        functions = [each for each in map(_function_in, vars(cls).values()) if each is not None]
-        nodes = self._sources.of_class(cls)
-        text = [self._values.describe(base, f"a base of {name}") for base in cls.__bases__]
-        if nodes:
-            cells: dict[str, Any] = {}
-            for one in functions:
-                cells.update(zip(one.__code__.co_freevars, map(_cell, one.__closure__ or ()), strict=False))
-            cells.pop("__class__", None)
-            text += [self._tree(node, cells, vars(sys.modules[cls.__module__]), name) for node in nodes]
-        elif (file_of(cls.__module__) or "").endswith((".so", ".pyd")):
-            text.append(self._add_module(cls.__module__))
-        else:
-            text += [f"{each}={self._member(value, name)}" for each, value in vars(cls).items() if each not in _MADE_FOR_CLASSES]
-        self._add_part(name, text)
-        return name
+    def new_label(self, label: str) -> str:
+        """:return: the label, with a number where another thing has it already"""
+        number = self._taken[label] = self._taken.get(label, 0) + 1
+        return label if number == 1 else f"{label} #{number}"  # two closures made by one factory have one name
 
-    def _member(self, value: Any, where: str) -> str:
-        function = _function_in(value)
-        return self._values.describe(value, f"a member of {where}") if function is None else self._bytecode(function.__code__)
+    def _function(self, function: Any) -> str:
+        module = str(function.__globals__.get("__name__", ""))
+        if owner_of(module) not in ("project", "missing"):
+            return self._foreign_function(function, module)
+        label = self.new_label(f"function {home_of(function.__globals__)}.{function.__code__.co_qualname}")
+        self._todo.append(lambda: self._add_function(label, function))
+        return label
 
-    def _add_module(self, module: str) -> str:
-        """Add a module as a whole, for code that uses it in a way that cannot be followed name by name."""
+    def _foreign_function(self, function: Any, module: str) -> str:
+        label = self.foreign(module, function.__qualname__)
+        if "<locals>" not in function.__code__.co_qualname and not hasattr(function, "__wrapped__"):
+            return label
+        # Made by a factory or decorator of someone else's: what it was given is the project's.
+        given = [getattr(function, "__wrapped__", None), *cells_of(function).values(), *(value for _, value in defaults_of(function))]
+        for registry in [each for each in given if isinstance(each, dict)]:  # functools.singledispatch keeps its functions in one
+            given += registry.values()
+        around = [self._given(each) for each in given if each is not None]
+        return " around ".join([label, *(each for each in around if each)])
+
+    def _given(self, value: Any) -> str | None:
+        if is_plain(value):
+            return self.values.describe(value, "a closure variable")
+        kind = value if isinstance(value, type) else type(value)
+        if kind is FunctionType:
+            return self.code(value)
+        if owner_of(kind.__module__) == "project":
+            return self.values.describe(value, "a closure variable")
+        return None
+
+    def _class(self, cls: type[Any]) -> str:
+        if owner_of(cls.__module__) not in ("project", "missing"):
+            return self.foreign(cls.__module__, cls.__qualname__)
+        module = sys.modules.get(cls.__module__)
+        home = home_of(vars(module)) if module is not None else cls.__module__
+        label = self.new_label(f"class {home}.{cls.__qualname__}")
+        self._todo.append(lambda: self._add_class(label, cls))
+        return label
+
+    def _contents(self, module: ModuleType) -> str:
+        """Name a module that is used as a whole: its source, and what its names mean here."""
+        static = self.module(module.__name__)
+        if owner_of(module.__name__) != "project":
+            return static
+        outline = self.sources.of_file(file_of(module.__name__) or "")
+        if outline is None:
+            return static
+        label = f"contents {home_of(vars(module))}"
+        names = [(name,) for name in outline.bound()]
+        self._todo.append(lambda: self.add_part(label, [static, *self._meanings.resolved(names, {}, vars(module), label)]))
+        return label
+
+    def module(self, module: str) -> str:
+        """:return: how a module is called; it is added as it is written, loaded or not, with the modules that it imports"""
         owner = owner_of(module)
         if owner != "project":
-            return self._foreign(module, owner, module)
-        name = f"module {module}"
-        if name in self.parts:
-            return name
-        self.parts[name] = ""
-        file = file_of(module) or ""
-        tree = self._sources.of_file(file) if file else None
-        if tree is not None:
-            loaded = sys.modules.get(module)
-            namespace = {"__package__": module.rpartition(".")[0]} if loaded is None else vars(loaded)
-            self._add_part(name, [self._tree(tree, {}, namespace, name)])
-        elif file:
-            with open(file, "rb") as binary:
-                self._add_part(name, [sha256(binary.read())])
-        return name
+            return self.foreign(module, "")
+        label = f"module {module}"
+        if label not in self._taken:
+            self._taken[label] = 1
+            self._todo.append(lambda: self._add_module(label, module))
+        return label
 
-    def _import(self, module: str, name: str, level: int, namespace: Mapping[str, Any]) -> str:
-        """Follow an import that stands inside of a function or module."""
-        if level:
-            package = str(namespace.get("__package__") or "").split(".")
-            module = ".".join([*package[: len(package) - level + 1], *([module] if module else [])])
-        loaded = sys.modules.get(module)
-        if name and name != "*" and loaded is not None and hasattr(loaded, name):
-            return f"import {module}.{name}: {self._values.describe(getattr(loaded, name), f'{name!r}, imported from {module}')}"
-        if name and owner_of(f"{module}.{name}") not in ("missing", "stdlib"):
-            return f"import {self._add_module(f'{module}.{name}')}"
-        return f"import {self._add_module(module)} {name}"
-
-    def _foreign(self, module: str, owner: str, name: str) -> str:
+    def foreign(self, module: str, name: str) -> str:
+        """:return: how a thing of someone else's is called; a package is added as a part with its version"""
+        owner = owner_of(module)
         if owner == "package":
-            top = module.partition(".")[0]
-            key, version = package_version(top)
+            key, version = package_version(module.partition(".")[0])
             self.parts[f"package {key}"] = version
         return f"{owner} {module}.{name}"
 
-    def _bytecode(self, code: Any) -> str:
-        """Describe code that has no source. Unlike source it differs between Python versions."""
-        constants = [
-            self._bytecode(each) if hasattr(each, "co_code") else self._values.describe(each, "a constant") for each in code.co_consts
-        ]
-        return repr((sys.implementation.cache_tag, code.co_code, code.co_names, code.co_varnames, code.co_flags, constants))
+    def _task(self, task: Any) -> str:
+        label = self.new_label(f"task {task.name}")
+        if task.function is not None:
+            self._own.add(id(task.function))
+        self._todo.append(lambda: self._add_called_task(label, task))
+        return label
 
-    def _add_part(self, name: str, text: list[str]) -> None:
-        digest = sha256("\n".join(text).encode("utf-8", "surrogatepass"))
-        key, number = name, 1
-        while self.parts.get(key, "") not in ("", digest):  # two closures made by one factory have one name
-            number += 1
-            key = f"{name} #{number}"
-        self.parts[key] = digest
+    # -- parts ----------------------------------------------------------------------------------------------------
+
+    def add_part(self, label: str, text: Iterable[str]) -> None:
+        """Add a part that is made of these texts."""
+        self.parts[label] = sha256("\n".join(text).encode("utf-8", "surrogatepass"))
+
+    def _add_function(self, label: str, function: Any) -> None:
+        name = label.partition(" ")[2]
+        cells, namespace = cells_of(function), function.__globals__
+        text: list[str] = []
+        definitions = self.sources.of_function(function)
+        for each in definitions:
+            text += self._definition(each, cells, namespace, name)
+            text += self._decorators(each.decorators, cells, namespace, name, own=id(function) in self._own)
+        if not definitions:
+            text.append(bytecode(function.__code__))
+            text += self._meanings.resolved([(each,) for each in sorted(set(code_names(function.__code__)))], cells, namespace, name)
+        for parameter, value in defaults_of(function):
+            text.append(f"default {parameter}")
+            part = f"default {parameter} of {name}"
+            self.add_part(part, [self.values.describe(value, f"the default of {parameter!r} of {name}")])
+        text += sorted(f"{key}={self.values.describe(value, name)}" for key, value in vars(function).items() if is_plain(value))
+        wrapped = getattr(function, "__wrapped__", None)
+        if wrapped is not None:
+            text.append(f"around {self.code(wrapped)}")
+        self.add_part(label, text)
+
+    def _definition(self, one: Definition, cells: Mapping[str, Any], namespace: Mapping[str, Any], where: str) -> list[str]:
+        imported = sorted({self._meanings.imported(each, namespace) for each in one.imports})
+        return [one.digest, *imported, *self._meanings.resolved(one.names, cells, namespace, where)]
+
+    def _decorators(
+        self, rows: list[Decorator], cells: Mapping[str, Any], namespace: Mapping[str, Any], where: str, *, own: bool
+    ) -> list[str]:
+        text: list[str] = []
+        for row in rows:
+            meant = _walk(row.called, cells, namespace)
+            if _is_task_of_environment(meant) or (own and meant is _MISSING and row.named_task):
+                continue
+            text += [row.digest, *self._meanings.resolved(row.names, cells, namespace, where)]
+        return text
+
+    def _add_class(self, label: str, cls: type[Any]) -> None:
+        name = label.partition(" ")[2]
+        members = {key: functions_in(value) for key, value in list(vars(cls).items())}
+        functions = [each for found in members.values() for each in found]
+        definitions = self.sources.of_class(cls, functions)
+        module = sys.modules.get(cls.__module__)
+        namespace: Mapping[str, Any] = {"__name__": cls.__module__} if module is None else vars(module)
+        text = [self.values.describe(base, f"a base of {name}") for base in cls.__bases__]
+        cells: dict[str, Any] = {}
+        for each in functions:
+            cells.update(cells_of(each))
+        cells.pop("__class__", None)
+        for one in definitions:
+            text += [*self._definition(one, cells, namespace, name), *self._decorators(one.decorators, cells, namespace, name, own=False)]
+        if definitions:
+            text += self._methods(cls, definitions, cells, namespace, name)
+            text += self._attributes(cls, members, {method for one in definitions for method in one.methods}, name)
+        elif (file_of(cls.__module__) or "").endswith((".so", ".pyd")):
+            text.append(self.module(cls.__module__))
+        else:
+            text += [f"{key}={self._member(value, name)}" for key, value in vars(cls).items() if key not in _MADE_FOR_CLASSES]
+        self.add_part(label, text)
+
+    def _methods(
+        self, cls: type[Any], definitions: list[Definition], cells: Mapping[str, Any], namespace: Mapping[str, Any], where: str
+    ) -> list[str]:
+        """Add the methods as they are written: what a decorator made of them may hide the function."""
+        labels = []
+        for method in sorted({each for one in definitions for each in one.methods}):
+            text: list[str] = []
+            for one in self.sources.methods_of(cls, method):
+                text += self._definition(one, cells, namespace, where)
+                text += self._decorators(one.decorators, cells, namespace, where, own=False)
+                text += [one.defaults[0], *self._meanings.resolved(one.defaults[1], cells, namespace, where)]
+            label = f"method {where}.{method}"
+            self.add_part(label, text)
+            labels.append(label)
+        return labels
+
+    def _attributes(self, cls: type[Any], members: Mapping[str, list[Any]], written: set[str], where: str) -> list[str]:
+        """Describe what the class got from elsewhere, or by computing it."""
+        text = []
+        for key, value in list(vars(cls).items()):
+            for function in members[key]:
+                if key in written and function.__code__.co_qualname.startswith(f"{cls.__qualname__}."):
+                    self.sources.verify(function)
+                elif owner_of(str(function.__globals__.get("__name__", ""))) == "project" and function.__code__.co_filename[:1] != "<":
+                    text.append(f"{key}={self.code(function)}")
+            if not is_internal(key) and not members[key] and is_plain(value):
+                text.append(f"{key}={self.values.describe(value, where)}")
+        return text
+
+    def _member(self, value: Any, where: str) -> str:
+        functions = functions_in(value)
+        if functions:
+            return " and ".join(str(self.code(each)) for each in functions)
+        return self.values.describe(value, f"a member of {where}")
+
+    def _add_module(self, label: str, module: str) -> None:
+        file = file_of(module) or ""
+        outline = self.sources.of_file(file)
+        if outline is not None:
+            self.sources.check(module, file)
+            home = {"__name__": module, "__package__": module if "/__init__." in file else module.rpartition(".")[0]}
+            self.add_part(label, [outline.digest, *sorted({self._meanings.imported(each, home) for each in outline.imports})])
+        elif not file.endswith((".so", ".pyd", ".pyc")):
+            self.add_part(label, [])  # an empty file, or a package without one
+        else:
+            with open(file, "rb") as binary:
+                self.add_part(label, [sha256(binary.read())])
+
+    def _add_called_task(self, label: str, task: Any) -> None:
+        """Add a task that is called: a result that is reused skips it, so what would make it run anew has to count here too."""
+        cache, image = task.cache, task.image
+        text = [f"version {getattr(cache, 'version_override', None)!r} salt {getattr(cache, 'salt', '')!r}"]
+        if not getattr(image, "is_default", True):
+            text.append(f"image {image.digest}")
+        if owner_of(type(task).__module__) == "project":
+            text.append(str(self.code(type(task))))
+        if task.function is None:
+            state = {key: value for key, value in vars(task).items() if not key.startswith("_") and is_plain(value)}
+            text += sorted(f"{key}={self.values.describe(value, label)}" for key, value in state.items())
+        else:
+            text.append(str(self.code(task.function)))
+        self.add_part(label, text)
+
+
+def _walk(chain: Chain, cells: Mapping[str, Any], namespace: Mapping[str, Any]) -> Any:
+    """:return: what a decorator's name means here"""
+    if not chain:
+        return _MISSING
+    value = cells.get(chain[0], namespace.get(chain[0], _MISSING))
+    for attribute in chain[1:]:
+        if value is _MISSING:
+            break
+        value = getattr(value, attribute, _MISSING)
+    return value
+
+
+def _is_task_of_environment(value: Any) -> bool:
+    return type(value) is MethodType and value.__name__ == "task" and type(value.__self__).__module__.startswith("localflyte.api.")
 
 
 _MADE_FOR_CLASSES = frozenset(
-    ("__dict__", "__doc__", "__firstlineno__", "__module__", "__qualname__", "__slots__", "__static_attributes__", "__weakref__")
-)
-
-
-def _home(module: str, thing: Any) -> str:
-    return home_module(thing) if module == "__main__" else module
-
-
-def _cell(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not assigned yet
-        return None
-
-
-def _defaults(function: Any) -> Iterable[tuple[str, Any]]:
-    code = function.__code__
-    named = code.co_varnames[: code.co_argcount]
-    values = function.__defaults__ or ()
-    yield from zip(named[len(named) - len(values) :], values, strict=True)
-    yield from (function.__kwdefaults__ or {}).items()
-
-
-def _code_names(code: Any) -> Iterable[str]:
-    yield from code.co_names
-    yield from code.co_freevars
-    for constant in code.co_consts:
-        if hasattr(constant, "co_names"):
-            yield from _code_names(constant)
-
-
-def _function_in(member: Any) -> Any:
-    """:return: the Python function behind a member of a class, if there is one"""
-    inner = getattr(member, "fget", None) or getattr(member, "__func__", None) or getattr(member, "func", None) or member
-    inner = getattr(inner, "__wrapped__", inner)
-    return inner if hasattr(inner, "__code__") and hasattr(inner, "__globals__") else None
+    ("__annotate__", "__annotate_func__", "__annotations_cache__", "__dict__", "__doc__", "__firstlineno__", "__module__", "__qualname__",
+     "__slots__", "__static_attributes__", "__weakref__")
+)  # fmt: skip

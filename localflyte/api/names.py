@@ -8,29 +8,15 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ("Chain", "Names", "imports_in", "names_used")
+from localflyte.api.outline import Chain
+from localflyte.api.outline import Import
 
-Chain = tuple[str, ...]
-"""A name with the attributes that are read from it: ``("np", "linalg", "norm")``."""
-
-Import = tuple[str, str, int]
-"""Module, name (empty for a plain import) and level."""
+__all__ = ("Names",)
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def names_used(node: ast.AST) -> list[Chain]:
-    """:return: every name that the node takes from outside"""
-    return sorted(Names(node).used(node))
-
-
-def imports_in(node: ast.AST) -> Iterator[Import]:
-    """:return: every import in the node, those that are spelled as calls of ``import_module`` included"""
-    for each in ast.walk(node):
-        yield from imports_of(each)
-
-
-def imports_of(node: ast.AST) -> Iterator[Import]:
+def _imports_of(node: ast.AST) -> Iterator[Import]:
     """:return: what this one node imports"""
     if isinstance(node, ast.Import):
         yield from ((alias.name, "", 0) for alias in node.names)
@@ -69,31 +55,32 @@ class _Scope:
 
 
 class Names:
-    """The names of a tree and of every definition in it, found in one pass."""
+    """The names of a tree and of every definition in it, found in one pass.
 
-    def __init__(self, tree: ast.AST) -> None:
+    :param scan: whether there may be a ``:=`` in it
+    """
+
+    def __init__(self, tree: ast.AST, *, scan: bool = True) -> None:
         self._found: dict[ast.AST, _Scope] = {}
-        self._tree = tree
-        top = _Scope()
-        self._visit(tree, top)
-        self._whole = top
+        self._scan = scan
+        self._prefix = ""
+        self.definitions: list[tuple[Any, str]] = []
+        """Every function, lambda and class, with what stands before its name in its qualified name."""
+        self._whole = _Scope()
+        self._visit(tree, self._whole)
 
-    def used(self, node: ast.AST) -> set[Chain]:
-        """:return: what the tree, or a decorator or value in it, takes from outside"""
-        if node is self._tree:
-            return self._whole.outside() | self._whole.sure
-        scope = _Scope()
-        Names.__new__(Names)._look(node, scope)
-        return scope.outside() | scope.sure
+    def used(self) -> set[Chain]:
+        """:return: what the tree takes from outside"""
+        return self._whole.outside() | self._whole.sure
+
+    def imports(self) -> list[Import]:
+        """:return: every import in the tree, those that are spelled as calls of ``import_module`` included"""
+        return self._whole.imports
 
     def own(self, node: ast.AST) -> tuple[set[Chain], list[Import]]:
         """:return: names and imports of a definition, without those of its decorators, its defaults, and its methods"""
         scope = self._found[node]
         return scope.outside() | scope.sure, scope.imports
-
-    def _look(self, node: ast.AST, scope: _Scope) -> None:
-        self._found = {}
-        self._visit(node, scope)
 
     def _visit(self, node: ast.AST, scope: _Scope) -> None:
         handler = _HANDLERS.get(type(node))
@@ -132,7 +119,8 @@ class Names:
         arguments = node.args
         every = _arguments(arguments)
         body = node.body if isinstance(node.body, list) else [node.body]
-        bound, shared = _assigned(body)
+        bound, shared = _assigned(body, self._scan)
+        prefix = self._enter(node, ".<locals>.")
         parameters = {each.name for each in getattr(node, "type_params", ())}
         around = _Scope(parameters)
         self._all(getattr(node, "type_params", ()), around)
@@ -140,20 +128,29 @@ class Names:
             self._annotation(annotation, around)
         inner = _Scope({each.arg for each in every} | bound, shared)
         self._all(body, inner)
+        self._prefix = prefix
         around.take(inner)
         self._found[node] = around
         scope.take(around)
         self._all(getattr(node, "decorator_list", ()), scope)
         self._all((*arguments.defaults, *arguments.kw_defaults), scope)
 
+    def _enter(self, node: Any, ending: str) -> str:
+        prefix = self._prefix
+        self.definitions.append((node, prefix))
+        self._prefix = f"{prefix}{getattr(node, 'name', '<lambda>')}{ending}"
+        return prefix
+
     def _class(self, node: ast.ClassDef, scope: _Scope) -> None:
         # Names bound in a class body are not hidden: counting a global of the same name too is harmless, missing it is not.
+        prefix = self._enter(node, ".")
         around = _Scope({each.name for each in getattr(node, "type_params", ())})
         self._all((*getattr(node, "type_params", ()), *node.bases, *(each.value for each in node.keywords)), around)
         self._all((each for each in node.body if not isinstance(each, _FUNCTIONS)), around)
         self._found[node] = around
         methods = _Scope(around.bound)
         self._all((each for each in node.body if isinstance(each, _FUNCTIONS)), methods)
+        self._prefix = prefix
         scope.take(around)
         scope.take(methods)
         self._all(node.decorator_list, scope)
@@ -176,6 +173,8 @@ class Names:
         if node is None:
             return
         self._visit(node, scope)
+        if type(node) in (ast.Name, ast.Attribute):
+            return
         left = [node]
         while left:
             each = left.pop()
@@ -189,28 +188,28 @@ class Names:
             left.extend(ast.iter_child_nodes(each))
 
     def _import(self, node: ast.AST, scope: _Scope) -> None:
-        scope.imports += imports_of(node)
+        scope.imports += _imports_of(node)
 
     def _call(self, node: ast.Call, scope: _Scope) -> None:
-        scope.imports += imports_of(node)
+        scope.imports += _imports_of(node)
         self._all((node.func, *node.args, *(each.value for each in node.keywords)), scope)
 
 
 _HANDLERS: dict[type[ast.AST], Callable[[Names, Any, _Scope], None]] = {
-    ast.Name: Names._name,  # noqa: SLF001 - a table of its own methods
-    ast.Attribute: Names._attribute,  # noqa: SLF001
-    ast.FunctionDef: Names._function,  # noqa: SLF001
-    ast.AsyncFunctionDef: Names._function,  # noqa: SLF001
-    ast.Lambda: Names._function,  # noqa: SLF001
-    ast.ClassDef: Names._class,  # noqa: SLF001
-    ast.ListComp: Names._comprehension,  # noqa: SLF001
-    ast.SetComp: Names._comprehension,  # noqa: SLF001
-    ast.DictComp: Names._comprehension,  # noqa: SLF001
-    ast.GeneratorExp: Names._comprehension,  # noqa: SLF001
-    ast.AnnAssign: Names._annotated,  # noqa: SLF001
-    ast.Import: Names._import,  # noqa: SLF001
-    ast.ImportFrom: Names._import,  # noqa: SLF001
-    ast.Call: Names._call,  # noqa: SLF001
+    ast.Name: Names._name,
+    ast.Attribute: Names._attribute,
+    ast.FunctionDef: Names._function,
+    ast.AsyncFunctionDef: Names._function,
+    ast.Lambda: Names._function,
+    ast.ClassDef: Names._class,
+    ast.ListComp: Names._comprehension,
+    ast.SetComp: Names._comprehension,
+    ast.DictComp: Names._comprehension,
+    ast.GeneratorExp: Names._comprehension,
+    ast.AnnAssign: Names._annotated,
+    ast.Import: Names._import,
+    ast.ImportFrom: Names._import,
+    ast.Call: Names._call,
     ast.Constant: lambda *_: None,
 }
 
@@ -224,36 +223,56 @@ def _arguments(arguments: ast.arguments) -> list[ast.arg]:
     return every + [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
 
 
-def _assigned(body: list[Any]) -> tuple[set[str], set[str]]:
-    """:return: the names that a function's own statements make local, and those it declares global"""
+def _assigned(body: list[Any], scan: bool) -> tuple[set[str], set[str]]:
+    """Find what a function's own statements make local.
+
+    :param scan: whether to look into expressions as well, for ``:=``
+    :return: the local names, and the names declared global
+    """
     bound: set[str] = set()
     shared: set[str] = set()
     outer: set[str] = set()
     left = list(body)
     while left:
         node = left.pop()
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+        kind = type(node)
+        if kind is ast.Global:
+            shared.update(node.names)
+        elif kind is ast.Nonlocal:
+            outer.update(node.names)
+        elif kind in _IMPORTS:
+            bound.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+        elif kind in _NAMED:
+            if node.name:
                 bound.add(node.name)
+            if kind in _DEFINITIONS:
                 continue
-            case ast.Lambda():
-                continue
-            case ast.Name(ctx=ast.Store() | ast.Del()):
+        elif kind is ast.MatchMapping and node.rest:
+            bound.add(node.rest)
+        elif kind is ast.Name:
+            if type(node.ctx) is not ast.Load:
                 bound.add(node.id)
-            case ast.Global():
-                shared.update(node.names)
-            case ast.Nonlocal():
-                outer.update(node.names)
-            case ast.Import() | ast.ImportFrom():
-                bound.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-            case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar() if node.name:
-                bound.add(node.name)
-            case ast.MatchMapping() if node.rest:
-                bound.add(node.rest)
-            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                # Only an assignment expression reaches out of a comprehension.
-                walrus = (each.target for each in ast.walk(node) if isinstance(each, ast.NamedExpr))
-                bound.update(target.id for target in walrus)
+            continue
+        elif kind is ast.Lambda:
+            continue
+        elif kind in _COMPREHENSIONS:
+            # Only an assignment expression reaches out of a comprehension.
+            bound.update(each.target.id for each in ast.walk(node) if isinstance(each, ast.NamedExpr))
+            continue
+        for name in node._fields:
+            if name in _VALUES and not scan:
                 continue
-        left.extend(ast.iter_child_nodes(node))
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                left.append(value)
+            elif isinstance(value, list):
+                left += [each for each in value if isinstance(each, ast.AST)]
     return bound - shared - outer, shared
+
+
+_DEFINITIONS = frozenset((ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+_NAMED = _DEFINITIONS | {ast.ExceptHandler, ast.MatchAs, ast.MatchStar}
+_IMPORTS = frozenset((ast.Import, ast.ImportFrom))
+_COMPREHENSIONS = frozenset((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
+#: The fields of statements that hold values, which bind no names but by ``:=``.
+_VALUES = frozenset(("value", "test", "iter", "context_expr", "exc", "cause", "msg", "subject", "guard", "type", "annotation", "slice"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from localflyte.api.version import cache_terms
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.options import OPTION_NAMES
 from localflyte.spec.options import Options
+from localflyte.spec.packed import Packed
 from localflyte.spec.plan import Plan
 from localflyte.spec.plan import RetryTerms
 from localflyte.spec.plan import ReuseTerms
@@ -30,6 +32,7 @@ from localflyte.types.interface import Interface
 __all__ = ("DEFAULTS", "MAX_INLINE_IO_BYTES", "Declared", "invocation_for", "merge", "plan_for", "settle", "shown")
 
 MAX_INLINE_IO_BYTES = 10 * 1024 * 1024  # Flyte's own default
+PICKLED = b"\x80\x05"  # how every pickle of ours begins
 MOST_PLANS = 64  # a session that makes a run context for every call must not keep a plan of each
 
 #: What holds where no level says anything.
@@ -131,7 +134,10 @@ def invocation_for(
     plan = plan_for(task, call=call, run=run, root=root)
     interface = task.interface
     values = interface.bind(args, kwargs, task=task.name)
-    packed = interface.encode_inputs(values, task=task.name, canonical=plan.cache.behavior != "disable")
+    cached = plan.cache.behavior != "disable"
+    packed = interface.encode_inputs(values, task=task.name, canonical=cached)
+    if cached:
+        plan, packed = _with_carried_code(plan, packed)
     if context is None and not custom_context:
         return Invocation(plan=plan, inputs=packed)
     group = context.group_data if context is not None else None
@@ -139,6 +145,21 @@ def invocation_for(
     if carried:
         _check_texts(carried, "custom_context", task.name)
     return Invocation(plan=plan, inputs=packed, group=group.name if group is not None else "", custom_context=carried)
+
+
+def _with_carried_code(plan: Plan, packed: dict[str, Packed]) -> tuple[Plan, dict[str, Packed]]:
+    """Let functions and objects of the project's, passed as inputs, count by their code and not by their names."""
+    carrying = [name for name, value in packed.items() if PICKLED in value.data and name not in plan.cache.ignored_inputs]
+    if not carrying or plan.cache.problem:
+        return plan, packed
+    from localflyte.api.carried import with_code
+    from localflyte.api.values import UncertainError
+
+    try:
+        return plan, packed | {name: with_code(packed[name]) for name in carrying}
+    except UncertainError as error:
+        problem = f"task {plan.task.name} is not cached: {error}"
+        return replace(plan, cache=replace(plan.cache, problem=problem)), packed
 
 
 def shown(name: str, value: Any, task: str) -> Any:
@@ -178,7 +199,7 @@ def _decide(task: Declared, call: Options | None, run: Options | None, root: boo
         environment=task.parent_env_name or "",
         short_name=said.get("short_name") or task.name.rpartition(".")[2],
         interface=task.interface.digest_line,
-        cache=cache_terms(said["cache"], task.function, image=said["image"], task=task.name),
+        cache=cache_terms(said["cache"], task.function, image=said["image"], task=task.name, kind=type(task)),
         retries=_retries(said["retries"]),
         timeout=_timeout(said["timeout"]),
         **({} if resources is None else {"resources": resources.terms()}),

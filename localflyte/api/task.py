@@ -35,6 +35,7 @@ from localflyte.api.resolve import invocation_for
 from localflyte.api.resolve import merge
 from localflyte.api.resolve import settle
 from localflyte.api.resolve import shown
+from localflyte.api.version import forget_code
 from localflyte.errors import RuntimeSystemError
 from localflyte.errors import RuntimeUserError
 from localflyte.errors import TraceDoesNotAllowNestedTasksError
@@ -309,6 +310,7 @@ class TaskTemplate(Generic[P, R, F]):
         if self._ref is not None and self._ref.pickle:
             self._ref = None
             self.plans.clear()
+            forget_code()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if self.remade_from is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from copyreg import dispatch_table
 from enum import Enum
+from types import BuiltinFunctionType
 from types import MethodType
+from types import ModuleType
 from typing import Any
 
 from localflyte.spec.digest import sha256
 
-__all__ = ("Describer", "UncertainError")
+__all__ = ("Describer", "UncertainError", "is_plain", "is_stateless")
 
 MOST = 200_000  # objects; beyond that, a global is data, and belongs into a File
 LONG = 1024  # bytes; longer text stands as its digest
@@ -30,7 +32,7 @@ class Describer:
     :param code: describes code, and returns ``None`` for what is no code
     """
 
-    def __init__(self, code: Callable[[Any, str], str | None]) -> None:
+    def __init__(self, code: Callable[[Any], str | None]) -> None:
         self._code = code
         self._path: dict[int, int] = {}
         self._count = 0
@@ -46,7 +48,7 @@ class Describer:
             raise UncertainError(f"{where} reaches more than {MOST} objects; pass it as an input, or as a File")
         kind = type(value)
         if kind in _PLAIN:
-            return f"{kind.__name__} {value!r}"
+            return f"{kind.__name__} {_number(value)}"
         if kind is str or kind is bytes or kind is bytearray:
             return _text(kind.__name__, value)
         if id(value) in self._path:
@@ -54,6 +56,8 @@ class Describer:
         self._path[id(value)] = len(self._path)
         try:
             return self._container(value, where)
+        except RecursionError:
+            raise UncertainError(f"{where} is nested too deeply to be told by its content; pass it as an input") from None
         finally:
             del self._path[id(value)]
 
@@ -62,18 +66,23 @@ class Describer:
         if kind is list or kind is tuple:
             return f"{kind.__name__}[{', '.join(self.describe(each, where) for each in value)}]"
         if kind is set or kind is frozenset:
-            return f"{kind.__name__}[{', '.join(sorted(self.describe(each, where) for each in value))}]"
+            # In an order of their own before they are described: code is numbered in the order in which it is met.
+            return f"{kind.__name__}[{', '.join(sorted(self.describe(each, where) for each in sorted(value, key=_rank)))}]"
         if kind is dict:
             return f"dict[{', '.join(f'{self.describe(key, where)}: {self.describe(each, where)}' for key, each in value.items())}]"
+        if kind is BuiltinFunctionType and not isinstance(value.__self__, ModuleType | None):
+            return f"method {value.__name__} of {self.describe(value.__self__, where)}"
         if kind is MethodType:
             return f"method {self.describe(value.__func__, where)} of {self.describe(value.__self__, where)}"
         if isinstance(value, Enum):
             return f"{self.describe(kind, where)}.{value.name}"
-        code = self._code(value, where)
+        code = self._code(value)
         if code is not None:
             return code
-        if kind.__module__ in _STATELESS:
+        if is_stateless(value):
             return f"a {kind.__module__}.{kind.__qualname__}"
+        if kind.__name__ == "TypeAliasType" and kind.__module__ in ("typing", "typing_extensions"):
+            return f"type {self.describe(value.__value__, where)}"
         return self._by_reduction(value, where)
 
     def _by_reduction(self, value: Any, where: str) -> str:
@@ -94,8 +103,44 @@ class Describer:
         return f"object({', '.join(parts)})"
 
 
+def _number(value: Any) -> str:
+    # Python refuses to write very long numbers in decimal.
+    return f"{value:#x}" if type(value) is int and value.bit_length() > 64 else repr(value)
+
+
+def _rank(value: Any) -> tuple[str, ...]:
+    kind = type(value)
+    if kind in _PLAIN or kind is str or kind is bytes:
+        return (kind.__name__, _number(value))
+    code = repr(getattr(getattr(value, "__code__", None), "co_code", ""))
+    return (kind.__name__, *(str(getattr(value, name, "")) for name in ("__module__", "__qualname__", "name")), code)
+
+
+def is_stateless(value: Any) -> bool:
+    """:return: whether a value is a lock, a logger or the like, which computes nothing"""
+    return type(value).__module__ in _STATELESS
+
+
+def is_plain(value: Any, most: int = 1000) -> bool:
+    """:return: whether a value is made of numbers and text alone, and is not large"""
+    left, seen = [value], 0
+    while left:
+        each = left.pop()
+        kind = type(each)
+        seen += 1
+        if seen > most:
+            return False
+        if kind in (list, tuple, set, frozenset):
+            left.extend(each)
+        elif kind is dict:
+            left += [*each.keys(), *each.values()]
+        elif kind not in _PLAIN and kind not in (str, bytes):
+            return False
+    return True
+
+
 def _text(kind: str, value: str | bytes | bytearray) -> str:
     if len(value) <= LONG:
-        return f"{kind} {value!r}"
+        return f"{kind} {value!a}"
     data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
     return f"{kind} {sha256(data)}"

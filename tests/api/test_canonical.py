@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import shutil
+import subprocess
+import sys
 import textwrap
+from pathlib import Path
 
+import msgpack
 import pytest
 
 from localflyte.api.canonical import canonical
-from localflyte.api.canonical import imports_in
-from localflyte.api.canonical import names_used
 from localflyte.api.canonical import without_task_decorators
+from localflyte.api.names import Names
 
 
 def tree(source: str) -> ast.AST:
@@ -93,13 +97,98 @@ def test_the_form_is_the_same_in_every_python() -> None:
         ("@deco(arg)\nclass A(Base, metaclass=Meta):\n x: int = y\n def m(self): return self.x + z", {
             ("deco",), ("arg",), ("Base",), ("Meta",), ("int",), ("y",), ("z",), ("x",),
         }),
+        ("def f():\n x = 1\n def g():\n  global x\n  return x\n return g", {("x",)}),
+        ("def f(x: 'Model', y: list['Other']) -> 'Result': ...", {("Model",), ("Other",), ("Result",), ("list",)}),
+        ("class A:\n x: 'Model'", {("Model",), ("x",)}),
+        ("def f(x: Literal['a', 'b']): ...", {("Literal",)}),
+        ("def f():\n x: 'Model' = 1", {("Model",)}),
+        ("def f():\n for i, (j, k) in n: pass\n return i, j, k", {("n",)}),
+        ("def f():\n def g():\n  nonlocal y\n  y = 1\n y = 0\n return g", set()),
+        ("def f():\n while (x := g()): pass\n return x", {("g",)}),
+        ("def f():\n del x", set()),
         ("def f():\n class A:\n  def m(self): return A, q\n return A", {("q",)}),
     ],
 )  # fmt: skip
 def test_names_from_outside(source: str, names: set[tuple[str, ...]]) -> None:
-    assert set(names_used(tree(source))) == names
+    assert Names(tree(source)).used() == names
 
 
 def test_imports_are_found_wherever_they_stand() -> None:
     source = "def f():\n import a.b as c, d\n if c:\n  from .e import g\n from h import *"
-    assert set(imports_in(tree(source))) == {("a.b", "", 0), ("d", "", 0), ("e", "g", 1), ("h", "*", 0)}
+    assert set(Names(tree(source)).imports()) == {("a.b", "", 0), ("d", "", 0), ("e", "g", 1), ("h", "*", 0)}
+
+
+def test_imports_by_a_written_name_are_found() -> None:
+    source = "def f(x):\n importlib.import_module('a.b')\n __import__('c')\n importlib.import_module(x)\n importlib.import_module('.d')"
+    assert set(Names(tree(source)).imports()) == {("a.b", "", 0), ("c", "", 0)}
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("x = 'caf\N{LATIN SMALL LETTER E WITH ACUTE} \N{MELTING FACE}'", "<str 'caf\\xe9 \\U0001fae0'>"),
+        (f"x = {16**4000:#x}", f"<int {16**4000:#x}>"),
+        ("x = 1e400", "<float inf>"),
+        ("x = -0.0", "(UnaryOp op=(USub) operand=<float 0.0>)"),
+        ("x = b'a' b'b'", "<bytes b'ab'>"),
+    ],
+    ids=["letters", "long int", "infinity", "negative zero", "bytes"],
+)
+def test_constants_are_written_the_same_by_every_interpreter(source: str, text: str) -> None:
+    """Which letters repr() escapes, and how long a number it writes, depends on the interpreter."""
+    assert text in canonical(tree(source))
+
+
+OTHERS = [version for version in ("3.11", "3.12", "3.13", "3.14") if version != f"{sys.version_info[0]}.{sys.version_info[1]}"]
+
+#: What the grammar of 3.11 has to offer, in one module.
+EVERYTHING = '''
+from __future__ import annotations
+import os.path as p, sys
+from . import a as b
+T: int = 1
+@deco(1, x=2)
+class A(B, metaclass=C):
+    """Doc."""
+    x: "str" = f"{a!r:>{w}} {b=} {{}}" "tail"
+    async def m(self, a, /, b=1, *c, d=2, **e) -> None:
+        """Doc."""
+        async with x as y, z: await q
+        async for i in j: yield i
+        return [k async for k in l if k]
+def f(*, a, b=...):
+    global g
+    try: pass
+    except* (E, F) as e: raise G from e
+    else: del a[1:2, ::3], b.c
+    finally: assert x, "m"
+    with (open(a) as b, c): pass
+    while True:
+        if (n := 1) < 2 <= 3 and not 4 or 5: break
+        else: continue
+    match x:
+        case {"k": [1, *_], **r} | K(a=1) if q: return lambda z=1: z if z else -z
+        case None | -1 | "s" | b"t" | 1.5 | 2j: nonlocal_ = {**a, 1: 2, "c": {3}, 4: {i: j for i in k}}
+    x += y @ z; x = *a, b; print(*c, **d)
+    return (yield from x)
+'''
+
+
+@pytest.mark.parametrize("version", OTHERS)
+def test_another_python_writes_the_same(version: str) -> None:
+    """The forms of everything that the grammar has, made by this interpreter and by others that are on the machine."""
+    found = shutil.which(f"python{version}")
+    if found is None or subprocess.run([found, "-c", "1"], capture_output=True, check=False, timeout=60).returncode:
+        pytest.skip(f"there is no Python {version} on this machine")
+    code = "import ast, sys; from localflyte.api.canonical import canonical; from localflyte.api.names import Names\n"
+    code += "tree = ast.parse(sys.stdin.read()); print(canonical(tree)); print(sorted(Names(tree).used()))"
+    root = Path(__file__).resolve().parents[2]
+    packages = str(Path(msgpack.__file__).parent.parent)
+    said = {
+        subprocess.run(
+            [python, "-c", code], input=EVERYTHING, capture_output=True, text=True, check=True, timeout=60,
+            env={"PYTHONPATH": f"{root}:{packages}", "MSGPACK_PUREPYTHON": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        ).stdout
+        for python in (sys.executable, found)
+    }  # fmt: skip
+    assert len(said) == 1

@@ -51,13 +51,13 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program
             path.write_text(textwrap.dedent(text))
             written.update({name.replace("__", "."), name.partition("__")[0]})
         monkeypatch.syspath_prepend(str(folder))
-        sources.owner_of.cache_clear()
+        sources.forget_owners()
         return plan_for(importlib.import_module("main").task).cache
 
     yield load
     for name in written:
         sys.modules.pop(name, None)
-    sources.owner_of.cache_clear()
+    sources.forget_owners()
 
 
 BASE = """
@@ -99,38 +99,38 @@ CHANGES: dict[str, tuple[str, str, str, str]] = {
         "def even(n): return n == 0 or odd(n - 1)\ndef odd(n): return n != 0 and even(n - 1)\n@env.task\ndef task(x: int) -> bool: return even(x)",
         "n != 0", "n > 0", "function main.odd",
     ),
-    "constant": ("RATE = 1\n@env.task\ndef task(x: int) -> int: return x * RATE", "RATE = 1", "RATE = 2", "function main.task"),
+    "constant": ("RATE = 1\n@env.task\ndef task(x: int) -> int: return x * RATE", "RATE = 1", "RATE = 2", "constant main.RATE"),
     "nested constant": (
-        "TABLE = {'a': [1, (2, {3})]}\n@env.task\ndef task(x: int) -> int: return len(TABLE)", "{3}", "{4}", "function main.task",
+        "TABLE = {'a': [1, (2, {3})]}\n@env.task\ndef task(x: int) -> int: return len(TABLE)", "{3}", "{4}", "constant main.TABLE",
     ),
     "computed constant": (
-        "import json\nTABLE = json.loads('[1]')\n@env.task\ndef task(x: int) -> int: return len(TABLE)", "[1]", "[2]", "function main.task",
+        "import json\nTABLE = json.loads('[1]')\n@env.task\ndef task(x: int) -> int: return len(TABLE)", "[1]", "[2]", "constant main.TABLE",
     ),
     "object": (
         "class Box:\n    def __init__(self, size): self.size = size\nBOX = Box(1)\n@env.task\ndef task(x: int) -> int: return BOX.size",
-        "Box(1)", "Box(2)", "function main.task",
+        "Box(1)", "Box(2)", "constant main.BOX",
     ),
     "method": (
-        "class Box:\n    def size(self): return 1\n@env.task\ndef task(x: int) -> int: return Box().size()", "return 1", "return 2", "class main.Box",
+        "class Box:\n    def size(self): return 1\n@env.task\ndef task(x: int) -> int: return Box().size()", "return 1", "return 2", "method main.Box.size",
     ),
     "base class": (
         "class Base:\n    def size(self): return 1\nclass Box(Base): pass\n@env.task\ndef task(x: int) -> int: return Box().size()",
-        "return 1", "return 2", "class main.Base",
+        "return 1", "return 2", "method main.Base.size",
     ),
     "helper of a method": (
         "def helper(): return 1\nclass Box:\n    def size(self): return helper()\n@env.task\ndef task(x: int) -> int: return Box().size()",
         "return 1", "return 2", "function main.helper",
     ),
     "default of a helper": (
-        "def helper(x, y=1): return x + y\n@env.task\ndef task(x: int) -> int: return helper(x)", "y=1", "y=2", "function main.helper",
+        "def helper(x, y=1): return x + y\n@env.task\ndef task(x: int) -> int: return helper(x)", "y=1", "y=2", "default y of main.helper",
     ),
     "closure": (
         "def make(n):\n    def inner(x): return x + n\n    return inner\nadd = make(1)\n@env.task\ndef task(x: int) -> int: return add(x)",
-        "make(1)", "make(2)", "function main.make.<locals>.inner",
+        "make(1)", "make(2)", "closure n of main.make.<locals>.inner",
     ),
     "partial": (
         "import functools\ndef helper(x, y): return x + y\nadd = functools.partial(helper, y=1)\n@env.task\ndef task(x: int) -> int: return add(x)",
-        "y=1", "y=2", "function main.task",
+        "y=1", "y=2", "constant main.add",
     ),
     "lambda": ("add = lambda x: x + 1\n@env.task\ndef task(x: int) -> int: return add(x)", "x + 1\n", "x + 2\n", "function main.<lambda>"),
     "own decorator": (
@@ -178,7 +178,7 @@ CHANGES: dict[str, tuple[str, str, str, str]] = {
         "from collections import namedtuple\nPoint = namedtuple('Point', 'a b', defaults=[1, 2])\n@env.task\ndef task(x: int) -> int: return Point().a",
         "[1, 2]", "[2, 2]", "class main.Point",
     ),
-    "pattern": ("import re\nWORD = re.compile('a')\n@env.task\ndef task(x: int) -> int: return len(WORD.findall('a'))", "'a')\n@", "'b')\n@", "function main.task"),
+    "pattern": ("import re\nWORD = re.compile('a')\n@env.task\ndef task(x: int) -> int: return len(WORD.findall('a'))", "'a')\n@", "'b')\n@", "constant main.WORD"),
     "nested function": ("@env.task\ndef task(x: int) -> int:\n    def inner(): return 1\n    return inner()", "return 1", "return 2", "function main.task"),
 }  # fmt: skip
 
@@ -262,7 +262,7 @@ def test_a_local_that_is_named_like_a_global_does_not_count(program: Program) ->
 def test_a_value_without_certain_content_has_no_version(program: Program) -> None:
     terms = program("import socket\nclient = socket.socket()\nclient.close()\n@env.task\ndef task(x: int) -> int: return client.fileno()")
     assert (terms.behavior, terms.version) == ("auto", "")
-    assert "task env.task is not cached: global variable 'client' of task is a socket.socket" in terms.problem
+    assert "task env.task is not cached: global variable 'client' of main.task is a socket.socket" in terms.problem
     assert "version_override" in terms.problem
 
 
