@@ -28,7 +28,7 @@ from localflyte.runs.record import RunRecord
 from localflyte.runs.record import State
 from localflyte.settings import load_settings
 
-__all__ = ("logs", "runs", "show")
+__all__ = ("find_actions", "load_named", "logs", "runs", "show")
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
@@ -86,7 +86,7 @@ def _spoken(state: State) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(run: str, as_json: bool) -> int:
     """Show the tree of one run: states, durations, attempts, errors. RUN may be the beginning of a name, or `last`."""
-    record = _load(run)
+    record = load_named(run)
     if as_json:
         print(json.dumps(_as_row(record)))
     else:
@@ -94,7 +94,11 @@ def show(run: str, as_json: bool) -> int:
     return ExitCode.SUCCEEDED
 
 
-def _load(name: str) -> RunRecord:
+def load_named(name: str) -> RunRecord:
+    """Read the run that a person means: by its name, the beginning of that, or ``last``.
+
+    :raises RunNotFoundError: if there is no such run, or if there are several
+    """
     home = load_settings().home
     if name == "last":
         newest = list_runs(home, limit=1)
@@ -154,8 +158,8 @@ def _used(attempt: AttemptRecord) -> str:
 @click.option("--stream", type=click.Choice(["out", "err"]), help="Only standard output, or only standard error.")
 def logs(run: str, action: str | None, attempt: int | None, stream: str | None) -> int:
     """Print what the tasks of a run printed. RUN may be the beginning of a name, or `last`; ACTION is an action's or a task's name."""
-    record = _load(run)
-    names = _actions(record, action) if action else [""]
+    record = load_named(run)
+    names = find_actions(record, action) if action else [""]
     texts = [text for name in names for text in read_logs(record.path, name, attempt)]
     shown = [text for text in texts if stream is None or text.stream == f"std{stream}"]
     for text in shown:
@@ -167,7 +171,10 @@ def logs(run: str, action: str | None, attempt: int | None, stream: str | None) 
     return ExitCode.SUCCEEDED
 
 
-def _actions(record: RunRecord, name: str) -> list[str]:
+def find_actions(record: RunRecord, name: str) -> list[str]:
+    """:return: the actions that a person means: one by its name or the beginning of that, or all of a task
+    :raises click.UsageError: if there is none, or a beginning is that of several
+    """
     if name in record.actions:
         return [name]
     called = [row.name for row in record.actions.values() if name in {row.short_name, row.task}]

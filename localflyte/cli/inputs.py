@@ -76,6 +76,7 @@ def read_inputs(
     usage: str,
     about: str = "",
     run_options: Sequence[str] = (),
+    partly: bool = False,
 ) -> dict[str, Any]:
     """Convert the arguments of a task; what was not given and has a default is left to the task.
 
@@ -84,13 +85,14 @@ def read_inputs(
     :param usage: what was typed so far
     :param about: what the task is, in one line
     :param run_options: the options that belong before the file, for the hint
+    :param partly: whether inputs without a default may be missing; they are left out then
     :raises click.UsageError: if an argument is unknown, missing, or does not fit its type
     :raises click.exceptions.Exit: after the help was printed
     """
     command = input_command(inputs, usage=usage, about=about)
     try:
         context = command.make_context(usage, list(args))
-        return _given(inputs, context)
+        return _given(inputs, context, partly)
     except click.NoSuchOption as error:
         problem = _unknown(error.option_name, inputs, run_options)
     except click.BadParameter as error:
@@ -101,17 +103,17 @@ def read_inputs(
     raise click.UsageError(f"{problem}{'' if problem.endswith(('.', '?')) else '.'} See `{usage} --help`.")
 
 
-def _given(inputs: Mapping[str, Input], context: click.Context) -> dict[str, Any]:
+def _given(inputs: Mapping[str, Input], context: click.Context, partly: bool) -> dict[str, Any]:
     if context.args:
         example = f"--{next(iter(inputs))} {context.args[0]}" if inputs else "none here, the task takes no inputs"
         raise click.UsageError(f"unexpected {context.args[0]!r}: inputs are given by name ({example})")
     given = {name: context.params[name] for name in inputs if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     missing = [parameter for name, parameter in inputs.items() if name not in given and _is_needed(parameter)]
-    if missing:
+    if missing and not partly:
         names = ", ".join(f"--{parameter.name} ({readable(parameter.annotation)})" for parameter in missing)
         raise click.UsageError(f"missing {names}")
     for name, parameter in inputs.items():
-        if name not in given and parameter.default is REQUIRED:
+        if name not in given and parameter.default is REQUIRED and not _is_needed(parameter):
             given[name] = False if bare_annotation(parameter.annotation) is bool else None
     return given
 

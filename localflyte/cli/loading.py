@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from importlib.util import spec_from_file_location
@@ -13,13 +14,15 @@ from typing import Any
 
 import click
 
+from localflyte.cli.exits import ExitCode
+from localflyte.cli.exits import say
 from localflyte.cli.near import near
 from localflyte.errors import TaskNotFoundError
 
 if TYPE_CHECKING:
     from localflyte.api.task import TaskTemplate
 
-__all__ = ("check_file", "find_task", "load_file", "tasks_of")
+__all__ = ("check_file", "find_task", "load_file", "load_program", "tasks_of")
 
 
 def check_file(path: str) -> str:
@@ -69,6 +72,46 @@ def load_file(path: str, *, root_dir: str | None = None) -> ModuleType:
         sys.modules.pop(name, None)
         raise
     return module
+
+
+def load_program(
+    path: str,
+    *,
+    root_dir: str | None = None,
+    project: str | None = None,
+    domain: str | None = None,
+    images: Sequence[str] = (),
+    verbose: int = 0,
+) -> ModuleType:
+    """Load a file as a command does for a person: under the name flyte, and with the traceback of what it raises.
+
+    :param path: the absolute path of the file
+    :param images: ``NAME=URI``, or a URI alone for the default
+    :raises click.exceptions.Exit: if it could not be loaded, after that was said
+    """
+    from localflyte.bridges import flyte
+    from localflyte.initialize import init
+
+    flyte.install()
+    named = dict(text.partition("=")[::2] if "=" in text else ("default", text) for text in images)
+    level = max(10, 40 - 10 * verbose) if verbose else None
+    init(project=project, domain=domain, root_dir=root_dir, images=named, log_level=level)
+    try:
+        return load_file(path, root_dir=root_dir)
+    except KeyboardInterrupt:
+        raise
+    except SystemExit as error:
+        guard = "guard that with `if __name__ == '__main__':`"
+        say(f"{os.path.relpath(path)} ended itself while it was loaded (exit code {error.code}); {guard}")
+    except BaseException as error:  # noqa: BLE001 - the user's module may raise anything
+        from localflyte.cli.tracebacks import print_traceback
+
+        print_traceback(error)
+        reason = type(error).__name__
+        if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith(("flyte", "localflyte")):
+            reason = f"the module {error.name!r} is not installed for {sys.executable}"
+        say(f"{os.path.relpath(path)} could not be loaded: {reason}")
+    raise click.exceptions.Exit(ExitCode.FAILED)
 
 
 def _module_name(path: str) -> str:

@@ -21,7 +21,7 @@ from localflyte.cli.exits import say
 from localflyte.cli.exits import say_internal_error
 from localflyte.cli.loading import check_file
 from localflyte.cli.loading import find_task
-from localflyte.cli.loading import load_file
+from localflyte.cli.loading import load_program
 from localflyte.cli.loading import tasks_of
 from localflyte.cli.options import RUN_OPTIONS
 from localflyte.cli.options import run_context_options
@@ -68,7 +68,7 @@ def _run(ctx: click.Context, /, file: str | None, task: str | None, inputs: tupl
     if file in NOT_A_FILE:
         raise click.UsageError(NOT_A_FILE[file])
     path = check_file(file)
-    module = _load(path, options)
+    module = load_program(path, **{name: options[name] for name in ("root_dir", "project", "domain", "images", "verbose")})
     if task is None:
         raise click.UsageError(_which_task(module, file))
     if task in ctx.help_option_names:
@@ -78,32 +78,6 @@ def _run(ctx: click.Context, /, file: str | None, task: str | None, inputs: tupl
         raise click.UsageError(f"{task!r} stands where the task is expected; options of the run come before the file")
     template = find_task(module, task)
     return _execute(template, _read(template, file, task, inputs), options, passed)
-
-
-def _load(path: str, options: Mapping[str, Any]) -> ModuleType:
-    from localflyte.bridges import flyte
-    from localflyte.initialize import init
-
-    flyte.install()
-    images = dict(text.partition("=")[::2] if "=" in text else ("default", text) for text in options["images"])
-    level = max(10, 40 - 10 * options["verbose"]) if options["verbose"] else None
-    init(project=options["project"], domain=options["domain"], root_dir=options["root_dir"], images=images, log_level=level)
-    try:
-        return load_file(path, root_dir=options["root_dir"])
-    except KeyboardInterrupt:
-        raise
-    except SystemExit as error:
-        guard = "guard that with `if __name__ == '__main__':`"
-        say(f"{os.path.relpath(path)} ended itself while it was loaded (exit code {error.code}); {guard}")
-    except BaseException as error:  # noqa: BLE001 - the user's module may raise anything
-        from localflyte.cli.tracebacks import print_traceback
-
-        print_traceback(error)
-        reason = type(error).__name__
-        if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith(("flyte", "localflyte")):
-            reason = f"the module {error.name!r} is not installed for {sys.executable}"
-        say(f"{os.path.relpath(path)} could not be loaded: {reason}")
-    raise click.exceptions.Exit(ExitCode.FAILED)
 
 
 def _which_task(module: ModuleType, file: str) -> str:
