@@ -87,7 +87,14 @@ class _Compiler:
         return self(annotation) if self.loose else _Compiler(self._session, loose=True)(annotation)
 
     def __call__(self, annotation: Any) -> Codec:
-        annotation = strip(annotation)
+        written, annotation = annotation, strip(annotation)
+        if written is not annotation:
+            from localflyte.types.keyed import keyed
+            from localflyte.types.keyed import method_in
+
+            method = method_in(written)
+            if method is not None:
+                return keyed(self(annotation), method)
         if self.loose and _is_its_own_inside(annotation):
             return _Compiler(self._session, loose=False)(annotation)
         key = (annotation, self.loose)

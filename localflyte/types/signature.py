@@ -98,7 +98,7 @@ def read_signature(func: Callable[..., Any], *, task: str) -> tuple[dict[str, Pa
 
 
 def _read_outputs(annotation: Any, task: str) -> dict[str, Output]:
-    annotation = strip(annotation)
+    written, annotation = annotation, strip(annotation)
     if annotation in (None, type(None), NoReturn, Never):
         return {}
     if is_named_tuple(annotation):
@@ -110,7 +110,7 @@ def _read_outputs(annotation: Any, task: str) -> dict[str, Output]:
     elif isinstance(annotation, str):
         raise TypeError(f"The return annotation of task '{task}' is the text {annotation!r}; write the type itself.")
     else:
-        kinds = [annotation]
+        kinds = [written]
     if isinstance(annotation, tuple) or get_origin(annotation) is tuple:
         _check_tuple(annotation, kinds, task)
     return {f"o{place}": Output(f"o{place}", kind, codec_for(kind)) for place, kind in enumerate(kinds)}

@@ -1,0 +1,84 @@
+"""Keyed: a type whose annotation brings its own idea of when two values are the same, ``Annotated[T, HashFunction.from_fn(...)]``.
+
+The key is computed where a value is packed and travels beside it; a cache then looks at the key and not at the value.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from typing import Any
+from typing import NewType
+from typing import get_origin
+
+from localflyte.types.base import Codec
+from localflyte.types.refusal import ValueRefusedError
+from localflyte.types.refusal import describe
+
+__all__ = ("keyed", "method_in")
+
+
+def method_in(annotation: Any) -> Any:
+    """:return: the HashMethod among what an annotation says of its type, or ``None``"""
+    while True:
+        if get_origin(annotation) is Annotated:
+            return next((each for each in annotation.__metadata__ if _is_method(each)), None)
+        if isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        else:
+            return None
+
+
+def keyed(codec: Codec, method: Any) -> Codec:
+    """Make the codec of a type that a HashMethod was put beside.
+
+    :param codec: the codec of the type itself
+    """
+    kind = next(iter(codec.kinds), None)
+    if hasattr(kind, "flyte_reference"):
+        return _keyed_reference(codec, method)
+
+    def encode(value: Any) -> Any:
+        given = None
+        if kind is not None and not isinstance(value, kind) and hasattr(type(value), "flyte_convert"):
+            given, value = value.hash, value.flyte_convert(kind)
+        wire = codec.encode(value)
+        return [given or _key(method, value), wire]
+
+    return Codec(
+        codec.name,
+        encode,
+        lambda wire: codec.decode(wire[1]),
+        line=f"keyed:{codec.line}",
+        kinds=codec.kinds,
+        order=lambda wire: wire[:1],
+        scoped=codec.scoped,
+        accepts_all=codec.accepts_all,
+    )
+
+
+def _keyed_reference(codec: Codec, method: Any) -> Codec:
+    """A reference has a place for its key; a frame that is in memory, and has none, gets one. The content of others counts as it is."""
+
+    def encode(value: Any) -> Any:
+        frame = getattr(value, "val", None)
+        if frame is not None and not value.hash:
+            value.hash = _key(method, frame)
+        return codec.encode(value)
+
+    return Codec(codec.name, encode, codec.decode, line=codec.line, kinds=codec.kinds, scoped=True, nullable=codec.nullable)
+
+
+def _is_method(value: Any) -> bool:
+    return not isinstance(value, type) and callable(getattr(value, "update", None)) and callable(getattr(value, "result", None))
+
+
+def _key(method: Any, value: Any) -> str:
+    if hasattr(method, "reset"):
+        method.reset()
+    method.update(value)
+    key = method.result()
+    if not isinstance(key, str):
+        raise ValueRefusedError(f"the HashMethod of its type must give text as its key, not {describe(key)}")
+    return key
