@@ -22,7 +22,7 @@ MOST_CODES = 256  # versions whose parts are kept
 
 
 class Past:
-    """Entries of tasks, without their outputs. What is damaged, foreign or of another schema is not among them.
+    """Entries of tasks. What is damaged, foreign or of another schema is not among them.
 
     :param most: how many entries of a task are looked at, those that were stored last
     """
@@ -36,7 +36,7 @@ class Past:
         self._tags: list[str] = []
 
     def entries(self, task: str) -> Sequence[Record]:
-        """List the entries of a task, the newest first; one may have gone meanwhile, as `find` tells.
+        """List the entries of a task, without their outputs, the newest first; one may have gone meanwhile, as `find` tells.
 
         :raises UnusableIndexError: if the index cannot be read
         """
@@ -46,7 +46,8 @@ class Past:
         rows = self._index.newest(task, self._most, self._last.get(task, -1 << 62))
         if rows:
             self._last[task] = rows[0].number
-            new = [record for row in rows if (record := _record(row.value, row.key)) is not None and record.task == task]
+            read = [record for row in rows if (record := _record(row.value, row.key)) is not None]
+            new = [record._replace(outputs=()) for record in read if record.task == task]
             again = {record.key for record in new}
             known[:] = _fair([*new, *(record for record in known if record.key not in again)], self._most)
         return known
@@ -110,6 +111,6 @@ def _fair(entries: list[Record], most: int) -> list[Record]:
 
 def _record(value: bytes, key: str) -> Record | None:
     try:
-        return unpack_record(value, key)._replace(outputs=())
+        return unpack_record(value, key)
     except (DamagedRecordError, OtherSchemaError):
         return None
