@@ -112,6 +112,25 @@ class Form:
         self._write(_without_docstring(node.body))
         self._parts.append(")")
 
+    def _joined(self, node: ast.JoinedStr) -> None:
+        # How the text between the braces is cut into pieces differs between Python versions; some of the pieces are empty.
+        pieces: list[Any] = []
+        for each in node.values:
+            text: Any = each.value if isinstance(each, ast.Constant) else None
+            if text is None:
+                pieces.append(each)
+            elif pieces and isinstance(pieces[-1], str):
+                pieces[-1] += text
+            elif text:
+                pieces.append(text)
+        self._parts.append("(JoinedStr values=[")
+        for piece in pieces:
+            if isinstance(piece, str):
+                self._parts.append(_constant(piece))
+            else:
+                self._write(piece)
+        self._parts.append("])")
+
     def _optional(self, name: str, part: Any) -> None:
         if part:
             self._parts.append(f" {name}=")
@@ -124,6 +143,7 @@ _SPECIAL: dict[type[ast.AST], Callable[[Form, Any], None]] = {
     ast.Lambda: Form._function,
     ast.ClassDef: Form._class,
     ast.Module: Form._module,
+    ast.JoinedStr: Form._joined,
 }
 
 

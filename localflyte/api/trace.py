@@ -1,4 +1,7 @@
-"""Trace: record calls of a plain function inside a task, with what went in, what came out, and how long it took."""
+"""Trace: record calls of a plain function inside a task, with what went in, what came out, and how long it took.
+
+What came out is given again, without the function running, when the task is tried again in the same run.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from localflyte.api.context import replaced
 from localflyte.api.port import Port
 from localflyte.api.port import current_port
 from localflyte.spec.digest import sha256
+from localflyte.spec.packed import Packed
 from localflyte.types.interface import Interface
 
 __all__ = ("trace",)
@@ -31,7 +35,9 @@ R = TypeVar("R")
 def trace(func: Callable[P, R]) -> Callable[P, R]:
     """Record the calls of a function: sync or async, or a generator of either kind. Outside a task it is the plain function.
 
-    The body runs here, in the task's own process. It cannot call tasks; their ``forward`` it can.
+    The body runs here, in the task's own process. It cannot call tasks; their ``forward`` it can. A call that has succeeded in an
+    earlier attempt of the task is not made again: its result is what was recorded then. As on a cluster, that does not hold for a
+    function that returns nothing, for a call that raised, and for results beyond 10 MiB in all.
 
     :raises TypeError: if it is given something that cannot be called
     """
@@ -62,7 +68,17 @@ class _Recording:
         self._inputs = sha256(b"".join(name.encode() + b":" + (each.canonical or each.data) for name, each in packed.items()))
         self._seen: list[Any] = []
         self.context = context.replace(action=_action(context, self._name, self._inputs))
+        self._recorded = context.recorded.get(self.context.action.name) if self._interface.outputs else None
         self._started = time()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether an earlier attempt has made this very call."""
+        return self._recorded is not None
+
+    def result(self) -> Any:
+        """:return: what the call gave then; of a generator, the list of what it yielded"""
+        return self._interface.decode_outputs([Packed(*each) for each in self._recorded or ()], task=self._task)
 
     def item(self, value: Any) -> None:
         """Remember what a generator yielded."""
@@ -147,6 +163,8 @@ def _trace_sync(function: Any) -> Any:
         recording = _recording(function, args, kwargs)
         if recording is None:
             return function(*args, **kwargs)
+        if recording.is_known:
+            return recording.result()
         try:
             with replaced(recording.context):
                 result = function(*args, **kwargs)
@@ -165,6 +183,8 @@ def _trace_async(function: Any) -> Any:
         recording = _recording(function, args, kwargs)
         if recording is None:
             return await function(*args, **kwargs)
+        if recording.is_known:
+            return recording.result()
         try:
             with replaced(recording.context):
                 result = await function(*args, **kwargs)
@@ -183,6 +203,9 @@ def _trace_generator(function: Any) -> Any:
         recording = _recording(function, args, kwargs)
         if recording is None:
             yield from function(*args, **kwargs)
+            return
+        if recording.is_known:
+            yield from recording.result()
             return
         items = function(*args, **kwargs)
         try:
@@ -207,6 +230,10 @@ def _trace_async_generator(function: Any) -> Any:
     @functools.wraps(function)
     async def traced(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         recording = _recording(function, args, kwargs)
+        if recording is not None and recording.is_known:
+            for item in recording.result():
+                yield item
+            return
         items = function(*args, **kwargs)
         if recording is None:
             async for item in items:

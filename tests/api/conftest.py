@@ -7,9 +7,11 @@ import inspect
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from projects import Project
 
 from localflyte.api import registry
 from localflyte.api.action import ActionID
@@ -105,3 +107,11 @@ def port() -> Iterator[FakePort]:
     yield made
     set_port(None)
     activate(None)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project whose task's cache terms are asked for, version by version."""
+    made = Project(tmp_path)
+    yield made
+    made.forget()
