@@ -24,9 +24,9 @@ async def durable_time() -> float:
 
 
 @trace
-async def durable_now() -> datetime:
-    """The time on the wall."""
-    return datetime.now()  # noqa: DTZ005 - as flyte's: local time without a zone
+async def durable_now() -> float:
+    """Seconds since the epoch: a datetime without a zone would come back with one."""
+    return clock.time()
 
 
 @dual
@@ -49,4 +49,4 @@ async def time() -> float:
 @dual
 async def now() -> datetime:
     """:return: the time on the wall, as of the first time that this call was made"""
-    return await durable_now()
+    return datetime.fromtimestamp(await durable_now())  # noqa: DTZ006 - as flyte's: local time without a zone

@@ -218,7 +218,9 @@ class Attempt:
         call, run = self.call, self.call.run
         plan, request = call.invocation.plan, run.request
         folder = request.raw_data_path or f"{run.folder}/data"
+        traces = {"traces": run.traces.of(call.action)} if self.number else {}
         return {
+            **traces,
             "task": task_to_wire(plan.task),
             "inputs": call.invocation.inputs,
             "env": {"FLYTE_ATTEMPT_NUMBER": str(self.number), "RUN_NAME": run.name, "ACTION_NAME": call.action, **run.env, **env},

@@ -155,6 +155,7 @@ class Engine:
     def told(self, call: Call, kind: str, data: Mapping[str, Any]) -> None:
         """Pass a one-way note of a task on to the sinks."""
         if kind == "trace":
+            call.run.traces.keep(call.action, data)
             note = {name: data[name] for name in _TRACE_FIELDS if name in data}
             call.run.emit("action.trace", str(data.get("action", "")), **note)
         elif kind == "report":

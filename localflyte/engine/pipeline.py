@@ -45,6 +45,8 @@ async def perform(host: Host, call: Call, tried: Tried | None = None) -> Outcome
     except BaseException:
         run.emit("action.finished", call.action, status="aborted", cached=False, attempts=0, seconds=time.monotonic() - began)
         raise
+    finally:
+        run.traces.forget(call.action)
     error = outcome.error._asdict() if outcome.error else None
     run.emit(
         "action.finished",

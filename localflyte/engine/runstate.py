@@ -13,6 +13,7 @@ from msgpack import packb
 from localflyte.engine.admission import Slots
 from localflyte.engine.counts import Counts
 from localflyte.engine.pods import Pods
+from localflyte.engine.traces import Traces
 from localflyte.observe.mask import SHORTEST
 from localflyte.observe.mask import Mask
 from localflyte.runs.names import ROOT_ACTION
@@ -64,6 +65,8 @@ class RunState:
         self.slots = (Slots(limit),) if limit else ()
         #: calls that are accepted and not finished
         self.in_flight = 0
+        #: what traced calls of actions that are under way gave, for their next attempts
+        self.traces = Traces()
         #: hides secrets; the engine puts the one of all its runs here
         self.mask = Mask()
         self._sinks = list(sinks)
