@@ -22,7 +22,7 @@ from localflyte.store.private import check_folder
 from localflyte.store.private import create_file
 from localflyte.store.private import make_folder
 
-__all__ = ("BUSY_SECONDS", "FILE", "ForeignSchemaError", "open_database")
+__all__ = ("BUSY_SECONDS", "FILE", "ForeignSchemaError", "is_damaged", "open_database")
 
 FILE = "cache.db"
 BUSY_SECONDS = 1.0  # the wait is on the engine's loop; a write of another engine takes under a millisecond
@@ -105,6 +105,19 @@ def open_database(folder: str) -> Any:
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
         _vet(connection)
     return _Impatient(folder, disk=BytesDisk, timeout=BUSY_SECONDS, **SETTINGS)
+
+
+def is_damaged(folder: str) -> bool:
+    """Look again at a database that seemed to be damaged: a single read that the disk refuses looks the same to SQLite."""
+    try:
+        with closing(sqlite3.connect(os.path.join(folder, FILE), timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            rows: list[Any] = connection.execute("PRAGMA integrity_check(1)").fetchall()
+            return rows != [("ok",)]
+    except sqlite3.OperationalError:  # a trouble of the moment
+        return False
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
+        return True
 
 
 def _vet(connection: sqlite3.Connection) -> None:

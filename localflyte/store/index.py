@@ -182,11 +182,14 @@ class Index:
         from sqlite3 import DatabaseError
 
         from localflyte.store.database import ForeignSchemaError
+        from localflyte.store.database import is_damaged
 
         self.close()
         # What derives from DatabaseError is a trouble of the moment: locked, full, read-only.
         if type(error) not in (DatabaseError, ForeignSchemaError, UnicodeDecodeError):
             return UnusableIndexError(f"{self._folder}: {error}")
+        if type(error) is DatabaseError and not is_damaged(self._folder):
+            return UnusableIndexError(f"{self._folder}: {error}, and at a second look is whole; the next run uses it again")
         aside = f"{self._folder}.damaged-{uuid.uuid4().hex[:8]}"
         try:
             os.rename(self._folder, aside)

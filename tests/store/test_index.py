@@ -235,6 +235,19 @@ def test_one_that_somebody_takes_while_it_is_being_opened_is_not_tried_for_a_min
         holder.close()
 
 
+def test_one_that_only_seemed_to_be_damaged_stays_where_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite says so of every read that the disk refuses, and the next read may be fine."""
+
+    def refuses(*_: Any) -> Any:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("diskcache.core.Cache.get", refuses)
+        with pytest.raises(UnusableIndexError, match="at a second look is whole"):
+            read(folder)
+    assert read(folder) == b"value"
+
+
 def test_a_database_that_cannot_be_written_is_an_error_and_not_a_hang(folder: Path) -> None:
     index = Index(str(folder))
     index.get("key")
