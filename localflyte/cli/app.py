@@ -6,7 +6,6 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 import click
 
@@ -14,9 +13,10 @@ from localflyte.cli.exits import ExitCode
 from localflyte.cli.exits import quiet_pipes
 from localflyte.cli.exits import say
 from localflyte.cli.exits import say_internal_error
+from localflyte.cli.lazy import LazyGroup
 from localflyte.cli.near import near
 
-__all__ = ("LazyGroup", "run_command_line")
+__all__ = ("COMMANDS", "run_command_line")
 
 #: each command, where it is, and its line of help: so that `localflyte --help` loads none of them
 COMMANDS = {
@@ -24,6 +24,7 @@ COMMANDS = {
     "runs": ("localflyte.cli.history:runs", "List the runs of this machine, newest first."),
     "show": ("localflyte.cli.history:show", "Show the tree of one run: states, durations, attempts, errors."),
     "logs": ("localflyte.cli.history:logs", "Print what the tasks of a run printed."),
+    "cache": ("localflyte.cli.cache:cache", "Look into the store of cached results, and look after it."),
     "doctor": ("localflyte.cli.doctor:doctor", "Say what this machine holds tasks to, and prove it."),
 }
 #: commands of flyte that make sense on a cluster only
@@ -45,31 +46,6 @@ ON_A_CLUSTER = (
 )
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported by name."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command = getattr(import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
-            raise click.UsageError(_unknown(name))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
 def _unknown(name: str) -> str:
     if os.path.isfile(name):
         return f"{name!r} is a file: `localflyte run {name} TASK` runs a task of it, `python -m localflyte {name}` runs it as a script"
@@ -89,7 +65,9 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, lazy=COMMANDS, unknown=_unknown, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version and exit.")
 @click.option("-v", "--verbose", count=True, help="Say more: -v for warnings, -vv for information, -vvv for everything.")
 @click.pass_context

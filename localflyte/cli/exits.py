@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from localflyte.observe.passthrough import forget_stream
 
-__all__ = ("ExitCode", "quiet_pipes", "say", "say_internal_error")
+__all__ = ("ExitCode", "StoreCode", "is_gone", "quiet_pipes", "say", "say_internal_error")
 
 
 #: how a write to a pipe without a reader, and to a terminal that was closed, fails
@@ -37,6 +37,19 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
+class StoreCode(IntEnum):
+    """How the commands of ``localflyte cache`` end; the numbers are those of fsck(8). What is not understood is 2 as everywhere."""
+
+    #: all is as it should be
+    SOUND = 0
+    #: something was damaged, and is mended: removed, so that it is computed again
+    MENDED = 1
+    #: something is damaged still, or was left out because it is
+    DAMAGED = 4
+    #: the store, or an archive, cannot be used
+    UNUSABLE = 8
+
+
 def say(text: str) -> None:
     """Print one line on standard error, if anybody still reads it."""
     try:
@@ -47,6 +60,11 @@ def say(text: str) -> None:
         return
 
 
+def is_gone(error: OSError) -> bool:
+    """:return: whether it says that nobody reads what is printed"""
+    return error.errno in _GONE
+
+
 @contextmanager
 def quiet_pipes() -> Iterator[None]:
     """Take a reader that went away, as ``head`` does, or a terminal that was closed, for one that has seen enough: what else is
@@ -55,7 +73,7 @@ def quiet_pipes() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _GONE:
+        if not is_gone(error):
             raise
         forget_stream("stdout")
     for name in ("stdout", "stderr"):

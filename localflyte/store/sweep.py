@@ -36,7 +36,7 @@ from localflyte.store.private import make_folder
 from localflyte.store.uses import Survey
 from localflyte.store.uses import survey_uses
 
-__all__ = ("Swept", "is_due", "sweep")
+__all__ = ("WEEK", "Swept", "is_due", "sweep")
 
 EVERY = 600.0  # seconds between two sweeps by engines: to count 100,000 entries takes seconds
 SLACK = 60.0  # seconds by which the clock of an engine and that of a filesystem elsewhere may differ

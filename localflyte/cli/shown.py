@@ -1,0 +1,42 @@
+"""Shown: the inputs of a stored result in a few words, of what its record keeps of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+from localflyte.observe.text import one_line
+from localflyte.observe.text import shorten
+from localflyte.store.record import Record
+
+__all__ = ("show_inputs",)
+
+LETTERS = 40  # of one input
+_INPUT = "input:"
+UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # for what is large, or a file, or of a type of its own
+
+
+def show_inputs(record: Record) -> dict[str, str]:
+    """:return: for each input that counted its value, as far as that is kept with the result"""
+    names = [part.removeprefix(_INPUT) for part in record.parts if part.startswith(_INPUT)]
+    return {one_line(name): _shown(record.shown.get(name)) for name in names}
+
+
+def _shown(data: bytes | None) -> str:
+    if data is None:
+        return UNKNOWN
+    try:
+        value = msgpack.unpackb(data, strict_map_key=False, ext_hook=_Unknown)
+    except (ValueError, TypeError, msgpack.UnpackException):
+        return UNKNOWN
+    return shorten(one_line(repr(value)), LETTERS)
+
+
+class _Unknown:
+    """A value of a type that only the task's own process decodes."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def __repr__(self) -> str:
+        return UNKNOWN
