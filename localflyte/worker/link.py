@@ -149,7 +149,13 @@ class Link:
     def call(self, invocation: Invocation) -> Sequence[Packed]:
         """Run a nested call and block this thread; other threads and loops of this task go on."""
         waiter = Waiter()
-        return _outputs(self._wait(waiter, self._submit("call", invocation, waiter)))
+        try:
+            self._submit("call", invocation, waiter)
+            self._follow_or_lead(waiter)
+        except BaseException:  # a signal handler raised, wherever this was: nobody may wait for this waiter to lead
+            self._give_up(waiter)
+            raise
+        return _outputs(waiter.message)
 
     async def acall(self, invocation: Invocation) -> Sequence[Packed]:
         """Run a nested call; when the await is cancelled the child process is ended."""
@@ -237,6 +243,12 @@ class Link:
             self._transmit(self._frame(caller, "cancel", number))
             self._next_out(caller)
 
+    def _give_up(self, waiter: Waiter) -> None:
+        """Cancel the call that a waiter waits for, if it was made."""
+        numbers = [number for number, each in list(self._waiters.items()) if each is waiter] if self._opened else []
+        for number in numbers:
+            self._cancel(number)
+
     def _next_out(self, caller: Caller) -> None:
         """A call is no longer in flight: send the next that waits for its place. The lock is held."""
         caller.in_flight -= 1
@@ -259,16 +271,6 @@ class Link:
         if not self._leading:
             self._pump(None)
         # else a blocking call reads, and will hand this loop what belongs to it
-
-    def _wait(self, waiter: Waiter, number: int) -> list[Any]:
-        try:
-            self._follow_or_lead(waiter)
-        except BaseException:  # a signal handler raised: nobody may wait for this waiter to lead
-            self._cancel(number)
-            raise
-        if waiter.message is None:
-            raise EngineGoneError
-        return waiter.message
 
     def _follow_or_lead(self, waiter: Waiter) -> None:
         while not waiter.done:

@@ -367,6 +367,23 @@ def test_a_blocking_call_that_a_signal_interrupts_is_given_up_and_others_go_on()
         signal.signal(signal.SIGUSR1, before)
 
 
+def test_a_call_is_given_up_too_if_the_signal_comes_while_it_is_being_made() -> None:
+    with FakeEngine(never) as engine:
+        link, transmit = engine.link, engine.link._transmit
+
+        def interrupted(frame: bytes) -> None:
+            transmit(frame)
+            if link._waiters:  # the call is out, and the plan was before
+                link._transmit = transmit  # type: ignore[method-assign]
+                raise KeyboardInterrupt
+
+        link._transmit = interrupted  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            link.call(call_of(1))
+        assert [message[1] for message in engine.wait_for("cancel", 1)] == [1]
+        assert link._waiters == {}
+
+
 # -- the engine's end -----------------------------------------------------------------------------------------------
 
 
