@@ -242,7 +242,7 @@ def test_one_that_only_seemed_to_be_damaged_stays_where_it_is(folder: Path, monk
         raise sqlite3.DatabaseError("database disk image is malformed")
 
     with monkeypatch.context() as patch:
-        patch.setattr("diskcache.core.Cache.get", refuses)
+        patch.setattr(database, "_vet", refuses)
         with pytest.raises(UnusableIndexError, match="at a second look is whole"):
             read(folder)
     assert read(folder) == b"value"
