@@ -78,6 +78,8 @@ def _run(row: Row, subject: Subject, cell: Cell, home: Path) -> str:
         "LOCALFLYTE_HOME": str(home / "localflyte"),
         "FLYTE_DISABLE_SENTRY": "1",
     }
+    # An installed package has its modules compiled, and a checkout is to be measured like one.
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
     start = perf_counter()
     command = subject.command(row, cell.calls)
     try:

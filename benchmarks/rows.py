@@ -118,10 +118,22 @@ ROWS = (
         table=CACHE,
     ),
     *(
-        Row(name=name, title=title, program=name, calls=calls, rounds=rounds, quick_calls=1, subjects=VERSIONS, drawn=False, table=CACHE)
+        Row(
+            name=name,
+            title=title,
+            program=name,
+            calls=calls,
+            rounds=rounds,
+            quick_calls=1,
+            subjects=VERSIONS,
+            drawn=False,
+            table=CACHE,
+            warm=True,
+        )
         for name, title, calls, rounds in (
-            ("version_cold", "code version of a task, 200 modules, first time in a process", 1, 11),
-            ("version_warm", "the same, asked again", 200, 3),
+            ("version_new", "code version of a task, 200 modules, just written", 1, 5),
+            ("version_cold", "the same, unchanged, in a new process", 1, 11),
+            ("version_warm", "the same, asked again in that process", 200, 3),
         )
     ),
     Row(

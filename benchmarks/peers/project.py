@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 __all__ = ("MODULES", "load_project")
@@ -77,13 +78,16 @@ def compute(count: int) -> float:
 '''
 
 
-def load_project() -> Callable[..., Any]:
+def load_project(*, anew: bool = False) -> Callable[..., Any]:
     """Write the project below the home directory, if it is not there, and import all of it.
 
+    :param anew: write it in any case, with nothing that was compiled from it
     :return: the function that reaches every module
     """
     folder = Path(os.environ["HOME"]) / "project"
     package = folder / PACKAGE
+    if anew:
+        rmtree(folder, ignore_errors=True)
     if not package.is_dir():
         package.mkdir(parents=True)
         (package / "__init__.py").write_text("", encoding="utf-8")
