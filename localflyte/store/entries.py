@@ -46,6 +46,7 @@ class Entry(NamedTuple):
     needs: frozenset[str] = frozenset()
     """The digests of blobs, and of the parts of its version; of another schema all digests in it, since what they mean is not known."""
     record: Record | None = None
+    """Without its outputs: who lists a store holds all of its entries."""
     problem: str = ""
 
     @property
@@ -84,7 +85,8 @@ def read_entry(row: Row) -> Entry:
         return Entry(bare, Kind.DAMAGED, size, problem=str(error))
     except OtherSchemaError as error:
         return Entry(bare, Kind.OTHER_SCHEMA, size, frozenset(_digests(msgpack.unpackb(value[32:]))), problem=str(error))
-    return Entry(bare, Kind.RECORD, size, frozenset(record.blobs | ({record.code} if record.code else set())), record)
+    needs = frozenset(record.blobs | ({record.code} if record.code else set()))
+    return Entry(bare, Kind.RECORD, size, needs, record._replace(outputs=()))
 
 
 def _digests(fields: Any) -> Iterator[str]:
