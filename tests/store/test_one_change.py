@@ -1,4 +1,5 @@
-"""One change at a time to a project that was run: whether it is run again, and what of it is named as having changed.
+"""One change at a time to a project that was run: whether it is run again, and what of it is named as having changed, by the
+components of its key and in the words of the run.
 
 Each case is run for real, in interpreters of its own, against the store that the unchanged project filled.
 """
@@ -99,16 +100,24 @@ marks, x, label = sys.argv[1:]
 inputs = {"x": int(x), "marks": marks, "label": label}
 
 
+reasons = []
+
+
+def listen(event):
+    if event.kind == "action.miss":
+        reasons.append(event.data["why"])
+
+
 def runs(**more):
     before = os.path.getsize(marks)
-    flyte.run(main.task, **inputs, **more)
+    flyte.with_runcontext(explain=True, sinks=[listen]).run(main.task, **inputs, **more)
     return os.path.getsize(marks) - before
 
 
 said = {"ran": runs(file=File("input.txt")), "ran_with_given_hash": runs(file=File("input.txt", hash="mine"))}
 invocation = invocation_for(main.task, (), {**inputs, "file": File("input.txt")})
 parts = {**make_key(invocation, Contents()).parts, **invocation.plan.cache.parts}
-print(json.dumps({**said, "parts": {name: part for name, part in parts.items() if name != "version"}}))
+print(json.dumps({**said, "why": reasons, "parts": {name: part for name, part in parts.items() if name != "version"}}))
 """,
 }  # fmt: skip
 
@@ -215,11 +224,15 @@ def differing(first: Mapping[str, str], second: Mapping[str, str]) -> set[str]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_one_change(workplace: Path, unchanged: dict[str, Any], name: str) -> None:
-    """Test that what changes the result is computed anew and named, and that nothing else is."""
+    """Test that what changes the result is computed anew, with the reason, and that nothing else is."""
     case = CASES[name]
     said = ask(workplace, name, case)
     assert differing(unchanged["parts"], said["parts"]) == set(case.named)
     assert said["ran"] == (1 if case.named else 0)
+    told = said["why"][0] if said["ran"] else ""
+    assert told.count(" changed") + told.count(" differs") + told.count(" is new") == len(case.named)
+    for part in case.named:
+        assert part.replace("input:", "input ") in told
 
 
 def test_a_hash_of_ones_own_stands_for_the_content(workplace: Path, unchanged: dict[str, Any]) -> None:
