@@ -70,7 +70,7 @@ def import_(source: str, overwrite: bool) -> int:
         raise click.UsageError(f"there is no {source!r}")
     layout.prepare()
     found = import_archive(layout, source, max_bytes=settings.cache_max_bytes, overwrite=overwrite)
-    print(f"Imported {counted(found.entries, 'entry')} and {counted(found.blobs, 'blob')} ({size(found.bytes)}).")
+    print(f"Imported {counted(found.entries, 'entry')}; {counted(found.blobs, 'blob')} ({size(found.bytes)}) came with them.")
     if found.known:
         print(f"Left as they are here: {counted(found.known, 'entry')}, the same or newer.")
     if found.other_schema:

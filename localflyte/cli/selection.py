@@ -87,8 +87,10 @@ def select(layout: Layout, task: str | None, run: str | None, older_than: float 
             f"did you mean {close!r}?" if close else "`localflyte cache stat` names the tasks"
         )
     if run is not None:
-        run = _run(layout, run, {name for _, name in known})
-        hint = hint or f"nothing is stored that run {one_line(run)} computed"
+        runs = {name for _, name in known}
+        run = _run(layout, run, runs)
+        if run not in runs:
+            hint = hint or f"nothing is stored that run {one_line(run)} computed"
     return Selection(task, run, before, hint)
 
 

@@ -10,26 +10,26 @@ from localflyte.observe.text import one_line
 from localflyte.observe.text import shorten
 from localflyte.store.record import Record
 
-__all__ = ("show_inputs",)
+__all__ = ("UNKNOWN", "show_inputs")
 
 LETTERS = 40  # of one input
 _INPUT = "input:"
-UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # for what is large, or a file, or of a type of its own
+UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # for what is not kept: large values, files, and parts of types that only a task decodes
 
 
-def show_inputs(record: Record) -> dict[str, str]:
-    """:return: for each input that counted its value, as far as that is kept with the result"""
+def show_inputs(record: Record) -> dict[str, str | None]:
+    """:return: for each input that counted its value; ``None`` where that is not kept with the result"""
     names = [part.removeprefix(_INPUT) for part in record.parts if part.startswith(_INPUT)]
     return {one_line(name): _shown(record.shown.get(name)) for name in names}
 
 
-def _shown(data: bytes | None) -> str:
+def _shown(data: bytes | None) -> str | None:
     if data is None:
-        return UNKNOWN
+        return None
     try:
         value = msgpack.unpackb(data, strict_map_key=False, ext_hook=_Unknown)
     except (ValueError, TypeError, msgpack.UnpackException):
-        return UNKNOWN
+        return None
     return shorten(one_line(repr(value)), LETTERS)
 
 

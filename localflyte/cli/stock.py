@@ -23,6 +23,7 @@ from localflyte.cli.exits import StoreCode
 from localflyte.cli.selection import run_option
 from localflyte.cli.selection import select
 from localflyte.cli.selection import task_option
+from localflyte.cli.shown import UNKNOWN
 from localflyte.cli.shown import show_inputs
 from localflyte.observe.text import clock
 from localflyte.observe.text import duration
@@ -101,13 +102,14 @@ def _stat_lines(stock: Stock, settings: Settings, layout: Layout) -> Iterator[st
         "size", f"{size(stock.bytes)}: {size(stock.index_bytes)} in the index, {size(stock.blob_bytes)} in {counted(stock.blobs, 'blob')}"
     )
     share = stock.bytes / settings.cache_max_bytes
-    yield _fact("limit", f"{size(settings.cache_max_bytes)} ({origin('cache_max_bytes')}); {share:.1%} of it is used")
+    used = f"; {share:.0%} of it is used" if share >= 0.01 else ""
+    yield _fact("limit", f"{size(settings.cache_max_bytes)} ({origin('cache_max_bytes')}){used}")
     age = "none" if settings.cache_max_age is None else f"{_span(settings.cache_max_age)} since the last use"
     yield _fact("age limit", f"{age} ({origin('cache_max_age')})")
     yield _fact("tier", f"{_tier(settings)} ({origin('cache_tier')})" if settings.cache_tier else "none (cache_tier)")
     if stock.tasks:
         oldest, newest = min(task.oldest_use for task in stock.tasks.values()), max(task.newest_use for task in stock.tasks.values())
-        yield _fact("used", f"the oldest {ago(now - oldest)}, the newest {ago(now - newest)}")
+        yield _fact("last used", f"between {ago(now - oldest)} and {ago(now - newest)}")
     yield _fact("swept", ago(now - stock.swept) if stock.swept else "not yet")
     if stock.engines:
         yield _fact("in use", f"{counted(stock.held, 'entry')}, by {counted(stock.engines, 'process', 'processes')}")
@@ -126,7 +128,7 @@ def _stat_lines(stock: Stock, settings: Settings, layout: Layout) -> Iterator[st
 
 
 def _fact(name: str, text: str) -> str:
-    return f"  {name:<10}{text}"
+    return f"  {name:<11}{text}"
 
 
 def _span(seconds: float) -> str:
@@ -181,7 +183,7 @@ def ls(task: str | None, run: str | None, limit: int, as_json: bool) -> int:
             for entry in list_entries(index):
                 if entry.record is not None and selection(entry):
                     count += 1
-                    yield entry._replace(record=entry.record._replace(outputs=()))
+                    yield entry
 
         newest = nlargest(limit, chosen(), key=lambda entry: (entry.row.used, entry.row.stored))
     sizes = {file.digest: file.size for file in list_files(layout.blobs)}
@@ -193,7 +195,7 @@ def ls(task: str | None, run: str | None, limit: int, as_json: bool) -> int:
         if count > len(newest):
             print(f"{len(newest):,} of {count:,} entries; -n lists more.", file=sys.stderr)
     else:
-        print(f"No entries: {selection.hint}." if selection.hint else "No entries.", file=sys.stderr)
+        print(f"No entries: {selection.hint}" if selection.hint else "No entries.", file=sys.stderr)
     return StoreCode.SOUND
 
 
@@ -216,7 +218,7 @@ def _entry_row(entry: Entry, sizes: dict[str, int]) -> dict[str, Any]:
         "used": entry.row.used,
         "seconds": record.seconds,
         "bytes": _bytes(entry, sizes),
-        "blobs": sorted(entry.needs - {record.code}),
+        "blobs": sorted(entry.blobs),
         "run": record.run,
         "action": record.action,
     }
@@ -227,7 +229,7 @@ def _entry_table(entries: list[Entry], sizes: dict[str, int]) -> Iterator[str]:
     rows = []
     for entry in entries:
         record = _record_of(entry)
-        inputs = ", ".join(f"{name}={text}" for name, text in show_inputs(record).items())
+        inputs = ", ".join(f"{name}={UNKNOWN if text is None else text}" for name, text in show_inputs(record).items())
         rows.append((
             record.key[:KEY_LETTERS],
             one_line(record.task, TASK_LETTERS),

@@ -46,9 +46,9 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Change nothing, a
 
 def _read_bytes(ctx: click.Context, param: click.Parameter, text: str | None) -> int | None:
     try:
-        return None if text is None else parse_bytes(text, what="--max-bytes")
-    except ValueError as error:
-        raise click.BadParameter(str(error), ctx, param) from None
+        return None if text is None else parse_bytes(text)
+    except ValueError:
+        raise click.BadParameter(f'{text!r} is no size; write bytes, or something like "512Mi" or "5Gi"', ctx, param) from None
 
 
 @click.command(context_settings=HELP_NAMES)
@@ -82,7 +82,7 @@ def _tell_swept(found: Swept, *, dry_run: bool) -> int:
     removed = f"{', '.join(most)} and {last}" if most else last
     freed = f" ({size(found.bytes)})" if found.bytes else ""
     print(f"{'Would remove' if dry_run else 'Removed'} {removed}{freed}.")
-    print(f"Left: {counted(found.left_entries, 'entry')} ({size(found.left_bytes)}).")
+    print(f"{'Would be left' if dry_run else 'Left'}: {counted(found.left_entries, 'entry')} ({size(found.left_bytes)}).")
     if found.held:
         print(f"Of these {counted(found.held, 'entry')} would have gone too, but a run under way uses what they hold.")
     for problem in found.problems:
@@ -170,12 +170,8 @@ def _verified_lines(found: Verified) -> Iterator[str]:
         yield f"  and {len(found.faults) - SHOWN:,} more; --json lists all"
     if found.faults:
         left = sum(not fault.mended for fault in found.faults)
-        mended = (
-            "all of them are mended: what went is computed again"
-            if not left
-            else f"{left:,} of them still {'is' if left == 1 else 'are'} there"
-        )
-        yield f"{counted(len(found.faults), 'fault')}; {mended}."
+        outcome = f"{left:,} still there" if left else "all mended; what was removed is computed again"
+        yield f"{counted(len(found.faults), 'fault')}, {outcome}."
     else:
         yield "Nothing is damaged."
     yield from _notes(found)

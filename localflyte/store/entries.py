@@ -54,6 +54,16 @@ class Entry(NamedTuple):
         return self.record.task if self.record else self.row.tag
 
     @property
+    def code(self) -> str:
+        """The digest of the parts of its version; empty if that is not known."""
+        return self.record.code if self.record else ""
+
+    @property
+    def blobs(self) -> frozenset[str]:
+        """The digests of the blobs that a record names."""
+        return self.needs - {self.code}
+
+    @property
     def digest(self) -> str:
         """The digest that the row lies under; empty for what is foreign."""
         key = self.row.key.removeprefix(CODE)

@@ -113,21 +113,26 @@ class _Export:
             if entry.record is None or (wanted is not None and not wanted(entry)):
                 continue
             self._uses.note(entry.digest)  # from now on no sweep removes it
-            problem = next(filter(None, map(self._check, sorted(entry.record.blobs))), "")
+            problem = next(filter(None, map(self._check, sorted(entry.blobs))), "")
             if problem:
                 problems.append(f"a result of {entry.task} is left out: {problem}")
                 continue
             keys.append(entry.digest)
-            blobs |= entry.record.blobs
-            code |= {entry.record.code} - {""}
+            blobs |= entry.blobs
+            code |= {entry.code} - {""}
         size = sum(self._write_blob(writer, digest) for digest in sorted(blobs))
         for kind, prefix, digests in ((CODE, CODE_ROW, code), (RECORDS, "", set(keys))):
             for digest in sorted(digests):
-                value = self._index.get(prefix + digest)
+                value = self._value(prefix + digest)
                 if value is not None:
                     writer.add(kind, digest, len(value), io.BytesIO(value))
                     size += len(value)
         return Exported(len(keys), len(blobs), size, tuple(problems))
+
+    def _value(self, key: str) -> bytes | None:
+        with suppress(ForeignRowError):
+            return self._index.get(key)
+        return None
 
     def _write_blob(self, writer: Writer, digest: str) -> int:
         """:return: its size"""

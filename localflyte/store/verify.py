@@ -94,6 +94,7 @@ class _Verification:
         self._index = index
         self._repair = repair
         self._blobs = Blobs(layout.blobs, writable=repair)
+        self._aside = os.path.join(layout.blobs, "damaged")
         self._faults: list[Fault] = []
         #: what is wrong with each blob that is not as it should be; empty for those that are
         self._checked: dict[str, str] = {}
@@ -123,7 +124,7 @@ class _Verification:
             unused_blobs=len(unused),
             unused_bytes=sum(file.size for file in unused),
             other_schema=sum(entry.kind is Kind.OTHER_SCHEMA for entry in entries),
-            without_code=sum(entry.record.code not in code for entry in records if entry.record and entry.record.code),
+            without_code=sum(entry.code not in code for entry in records if entry.code),
             strange=tuple(list_strange(self._layout.blobs, OWN_FOLDERS)),
         )
 
@@ -141,23 +142,25 @@ class _Verification:
         problem = self._check(file.digest)
         if problem:
             mended = not os.path.lexists(file.path)
-            self._faults.append(Fault("blob", file.digest, problem, mended))
+            self._faults.append(Fault("blob", file.digest, f"it {problem}" + (f"; it is in {self._aside} now" if mended else ""), mended))
 
     def _check(self, digest: str) -> str:
         """:return: what is wrong with a blob; it is read once"""
         if digest not in self._checked:
+            there = os.path.lexists(self._blobs.path(digest))
             try:
                 self._blobs.check(digest)
             except CorruptBlobError as error:
-                self._checked[digest] = str(error)
+                cause = error.__cause__
+                why = f"cannot be read: {cause.strerror}" if isinstance(cause, OSError) else "is not what its name says"
+                self._checked[digest] = why if there else "is missing"
             else:
                 self._checked[digest] = ""
         return self._checked[digest]
 
     def _lacks(self, entry: Entry) -> str:
         """:return: what is wrong with one of the blobs of an entry"""
-        blobs = entry.needs - ({entry.record.code} if entry.record else set())
-        return next(filter(None, map(self._check, sorted(blobs))), "")
+        return next((f"blob {digest[:12]} of it {problem}" for digest in sorted(entry.blobs) if (problem := self._check(digest))), "")
 
     # -- mending ------------------------------------------------------------------------------------------------------
 
@@ -171,8 +174,8 @@ class _Verification:
         mended = self._remove(entries)
         for entry in entries:
             record = entry.record
-            text = f"a result of {entry.task}" + (f", run {record.run}" if record else "")
-            self._faults.append(Fault("entry", entry.digest, f"{text}, cannot be given out: {self._lacks(entry)}", mended))
+            text = f"{entry.task}" + (f", run {record.run}" if record else "")
+            self._faults.append(Fault("entry", entry.digest, f"{text}: {self._lacks(entry)}", mended))
 
     def _remove(self, entries: list[Entry]) -> bool:
         """:return: whether they are gone; one that was used or replaced meanwhile is not what was looked at"""
@@ -187,4 +190,4 @@ def _bare(entry: Entry) -> Entry:
     """Leave out what is large and not needed here."""
     if entry.record is None:
         return entry
-    return entry._replace(record=entry.record._replace(outputs=(), shown={}, parts={}))
+    return entry._replace(record=entry.record._replace(shown={}, parts={}))
