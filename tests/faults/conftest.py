@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faults import shim
 from faults.order import Order
 from faults.outside import Program
 
@@ -19,6 +21,7 @@ from localflyte.runs.journal import replay_journal
 
 _ROW = re.compile(r"test_row_(\d+)_")
 _outcomes: dict[int, list[tuple[str, float, str]]] = defaultdict(list)
+_injected: dict[str, tuple[int, int]] = {}
 
 
 # -- the table of rows --------------------------------------------------------------------------------------------------
@@ -44,6 +47,30 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         reasons = sorted({reason.removeprefix("Skipped: ") for _, _, reason in tests if reason})
         more = f"  not here: {'; '.join(reasons)}" if reasons else ""
         terminalreporter.write_line(f"row {row:>3}  {outcome:<8}{len(tests):>4} tests {seconds:>7.2f} s{more}")
+    if _injected:
+        for name, (faults, false) in _injected.items():
+            terminalreporter.write_line(f"{name:<24}{faults:>7} faults injected {false:>3} false answers")
+        faults, false = (sum(counts) for counts in zip(*_injected.values(), strict=True))
+        terminalreporter.write_line(f"{'store, all together':<24}{faults:>7} faults injected {false:>3} false answers")
+
+
+@pytest.fixture(scope="session")
+def count_faults() -> Callable[[str, int, int], None]:
+    """Give what counts the faults that were injected somewhere, and the false answers that came of it, for the summary."""
+
+    def count_them(name: str, faults: int, false: int) -> None:
+        _injected[name] = (faults, false)
+
+    return count_them
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library that makes calls to the file system fail."""
+    found = shim.build(tmp_path_factory.mktemp("shim")) if sys.platform == "linux" else None
+    if found is None:
+        pytest.skip("the library that makes calls fail needs a C compiler, and Linux")
+    return found
 
 
 # -- programs ------------------------------------------------------------------------------------------------------------
