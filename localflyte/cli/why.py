@@ -16,6 +16,8 @@ from localflyte.cli.answer import Answer
 from localflyte.cli.answer import Verdict
 from localflyte.cli.answer import print_answer
 from localflyte.cli.answer import print_answer_as_json
+from localflyte.cli.cache import find_store
+from localflyte.cli.cache import on_store
 from localflyte.cli.exits import ExitCode
 from localflyte.cli.near import near
 from localflyte.errors import RunNotFoundError
@@ -43,12 +45,14 @@ its address, not by its content. A caller that overrides a task's cache may ask 
 Exit codes:
     0  a hit; for TASK: there are entries
     1  a miss, or not cached, or not known without the inputs that were not given
-    2  the command was not understood, the file could not be loaded, or the store cannot be read
+    2  the command was not understood, or the file could not be loaded
+    8  the store cannot be used
 """
 MOST = 20_000  # entries of a task that are looked at: a person waits for this, not a run
 FOREIGN_OPTIONS = "options of the command come before FILE, TASK and RUN"
 
 
+@on_store
 def _why(ctx: click.Context, /, first: str | None, second: str | None, inputs: tuple[str, ...], **options: Any) -> int:
     rest = [text for text in (second, *inputs) if text is not None]
     if first is None:
@@ -132,21 +136,15 @@ def _of_action(run: str, action: str) -> Answer:
 @contextmanager
 def _past() -> Iterator[Past | None]:
     """Open the store for reading; one that is not there is not made."""
-    from localflyte.store.database import FILE
     from localflyte.store.index import Index
-    from localflyte.store.index import UnusableIndexError
-    from localflyte.store.layout import Layout
     from localflyte.store.past import Past
 
-    folder = Layout(str(load_settings().home)).index
-    if not os.path.lexists(os.path.join(folder, FILE)):
+    layout = find_store(load_settings())
+    if layout is None:
         yield None
         return
-    with closing(Index(folder)) as index:
-        try:
-            yield Past(index, MOST)
-        except (UnusableIndexError, PermissionError) as error:
-            raise click.ClickException(f"the store cannot be read: {error}") from error
+    with closing(Index(layout.index)) as index:
+        yield Past(index, MOST)
 
 
 why = click.Command(

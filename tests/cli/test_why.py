@@ -305,14 +305,13 @@ def test_a_task_is_found_by_its_last_name(marks: str, capsys: pytest.CaptureFixt
     ]
 
 
-def test_a_store_that_cannot_be_read_is_one_line(marks: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_that_cannot_be_used_is_one_line(marks: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     go(cached.double, "first", x=1, marks=marks)
     folder = Path(Layout(str(home)).index)
     folder.chmod(0o777)
     code, told = answer(capsys, "cached.double")
-    assert code == 2
-    assert "the store cannot be read" in told[0]
-    assert len(told) == 1
+    assert (code, len(told)) == (8, 1)
+    assert "chmod" in told[0]
 
 
 def test_an_entry_whose_blob_is_gone_is_a_miss(project: Path) -> None:
