@@ -39,7 +39,7 @@ def digest_value(value: Packed, contents: Contents) -> tuple[str, list[tuple[Ref
     :raises OSError: if one of these cannot be read
     """
     refs = [(ref, contents.digest(ref)) for ref in value.refs]
-    body = msgpack.packb([value.canonical or value.data, [[ref.kind, digest] for ref, digest in refs]])
+    body = msgpack.packb([value.canonical or value.data, [[ref.kind, digest, ref.format] for ref, digest in refs]])
     return hashlib.sha256(body).hexdigest(), refs
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgpack import ExtType
 from msgpack import packb
 from msgpack import unpackb
 
 from localflyte.spec.packed import Packed
 from localflyte.types.base import Codec
 from localflyte.types.base import no_order
+from localflyte.types.scope import SET
+from localflyte.types.scope import TUPLE
 from localflyte.types.scope import Collecting
 from localflyte.types.scope import Resolving
 
@@ -33,10 +36,34 @@ def pack(codec: Codec, value: Any, canonical: bool = False) -> Packed:
         data = packb(wire)
     except OverflowError as error:
         raise ValueError(f"integer out of range: {error}") from error
-    if canonical and codec.order is not no_order:
-        ordered = packb(codec.order(wire))
-        return Packed(data, refs, b"" if ordered == data else ordered)
-    return Packed(data, refs)
+    if not canonical:
+        return Packed(data, refs)
+    hashed = _with_one_nan(wire) if _NEAR_NAN[0] in data or _NEAR_NAN[1] in data else wire
+    if codec.order is not no_order:
+        hashed = codec.order(hashed)
+    if hashed is wire:
+        return Packed(data, refs)
+    ordered = packb(hashed)
+    return Packed(data, refs, b"" if ordered == data else ordered)
+
+
+#: How the greatest floats begin, and after these infinity and what is no number.
+_NEAR_NAN = (b"\xcb\xff", b"\xcb\x7f")
+_NAN = float("nan")
+
+
+def _with_one_nan(wire: Any) -> Any:
+    """Write every nan the same way. What the processor gives for ``inf - inf`` has a sign, and ``float("nan")`` has none."""
+    kind = type(wire)
+    if kind is float:
+        return wire if wire == wire else _NAN  # noqa: PLR0124
+    if kind is list:
+        return [_with_one_nan(each) for each in wire]
+    if kind is dict:
+        return {_with_one_nan(key): _with_one_nan(each) for key, each in wire.items()}
+    if kind is ExtType and wire.code in (TUPLE, SET):
+        return ExtType(wire.code, packb(_with_one_nan(unpackb(wire.data, strict_map_key=False))))
+    return wire
 
 
 def unpack(codec: Codec, packed: Packed) -> Any:
