@@ -114,10 +114,8 @@ def _stat_lines(stock: Stock, settings: Settings, layout: Layout) -> Iterator[st
     if stock.engines:
         yield _fact("in use", f"{counted(stock.held, 'entry')}, by {counted(stock.engines, 'process', 'processes')}")
     if stock.unnamed_blobs:
-        yield _fact(
-            "spare",
-            f"{counted(stock.unnamed_blobs, 'blob')} of {size(stock.unnamed_bytes)} that no entry names; a sweep removes what is old",
-        )
+        blobs = f"{counted(stock.unnamed_blobs, 'blob')}, {size(stock.unnamed_bytes)}"
+        yield _fact("spare", f"{blobs}, that no entry names; a sweep removes what no run is about to name")
     if stock.other_schema:
         yield _fact("others", f"{counted(stock.other_schema, 'entry')} of another version of localflyte, left alone")
     if stock.damaged:

@@ -108,7 +108,8 @@ class _Export:
 
     def run(self, writer: Writer, wanted: Callable[[Entry], bool] | None) -> Exported:
         keys, problems = [], []
-        code, blobs = set(), set()
+        code: set[str] = set()
+        blobs: set[str] = set()
         for entry in list_entries(self._index):
             if entry.record is None or (wanted is not None and not wanted(entry)):
                 continue

@@ -149,3 +149,14 @@ async def crosswise(x: int) -> list[str]:
 @env.task
 async def many(n: int, marks: str) -> int:
     return sum(await asyncio.gather(*[double.aio(number, marks) for number in range(n)]))
+
+
+@env.task
+async def twice(n: int, start: int, marks: str) -> int:
+    """Call each of a few tasks, and then each again.
+
+    :return: how many results came back the same
+    """
+    first = await asyncio.gather(*[large.aio(30_000 + start + number, marks) for number in range(n)])
+    again = await asyncio.gather(*[large.aio(30_000 + start + number, marks) for number in range(n)])
+    return sum(before == after for before, after in zip(first, again, strict=True))
