@@ -7,18 +7,24 @@ the function that was passed has changed.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from collections.abc import Iterator
 from types import FunctionType
 from types import ModuleType
 from typing import Any
 
 from msgpack import ExtType
+from msgpack import packb
 from msgpack import unpackb
 
+from localflyte.api.pickles import UnknownPickleError
+from localflyte.api.pickles import content_of
+from localflyte.api.pickles import texts_in
 from localflyte.api.sources import owner_of
 from localflyte.api.version import code_parts
 from localflyte.spec.digest import sha256
 from localflyte.spec.packed import Packed
+from localflyte.types.base import Codec
 from localflyte.types.scope import OPAQUE
 from localflyte.types.scope import SET
 from localflyte.types.scope import TUPLE
@@ -26,63 +32,69 @@ from localflyte.types.script import script_module
 
 __all__ = ("with_code",)
 
+LARGE = 1 << 18  # bytes; reading through a larger pickle would take longer than most tasks
 
-def with_code(packed: Packed) -> Packed:
-    """Let the code that a value names count as part of the value.
 
-    :return: the value with that code in its canonical form
+def with_code(packed: Packed, codec: Codec) -> Packed:
+    """Let the code that a value names count as part of the value, and the order in its pickles not.
+
+    :param codec: of the declared type
+    :return: the value with another canonical form
     :raises UncertainError: if the code has no certain content
     """
     modules = {name for name in [*sys.modules, script_module()] if name and name != "__main__" and owner_of(name) == "project"}
     named: set[tuple[str, str]] = set()
-    for pickle in _pickles(packed.data):
+
+    def content(pickle: bytes) -> bytes:
         there = {name for name in modules if name.encode() in pickle}
+        small = len(pickle) <= LARGE
         if there:
-            named.update(_names_in(pickle, there))
+            named.update(_names_in(pickle, there) if small else _names_near(pickle, there))
+        if small:
+            try:
+                return content_of(pickle).encode()
+            except UnknownPickleError:
+                pass
+        return pickle
+
+    wire = codec.order(_replaced(unpackb(packed.data, strict_map_key=False), content))
     digests = [f"{module}.{name} {digest}" for module, name in sorted(named) if (digest := _digest_of(module, name))]
-    if not digests:
-        return packed
-    code = "\n".join(digests).encode("utf-8", "surrogatepass")
-    return packed._replace(canonical=(packed.canonical or packed.data) + b"\0code\0" + code)
+    return packed._replace(canonical=b"\0".join((bytes(packb(wire)), "\n".join(digests).encode("utf-8", "surrogatepass"))))
 
 
-def _pickles(data: bytes) -> Iterator[bytes]:
-    left = [unpackb(data, strict_map_key=False)]
-    while left:
-        wire = left.pop()
-        if isinstance(wire, list):
-            left += wire
-        elif isinstance(wire, dict):
-            left += [*wire.keys(), *wire.values()]
-        elif isinstance(wire, ExtType):
-            if wire.code == OPAQUE:
-                yield wire.data
-            elif wire.code in (TUPLE, SET):
-                left.append(unpackb(wire.data, strict_map_key=False))
+def _replaced(wire: Any, content: Callable[[bytes], bytes]) -> Any:
+    """:return: a wire form with something else in the place of each pickle"""
+    if isinstance(wire, list):
+        return [_replaced(each, content) for each in wire]
+    if isinstance(wire, dict):
+        return {_replaced(key, content): _replaced(each, content) for key, each in wire.items()}
+    if isinstance(wire, ExtType):
+        if wire.code == OPAQUE:
+            return ExtType(OPAQUE, content(wire.data))
+        if wire.code in (TUPLE, SET):
+            return ExtType(wire.code, packb(_replaced(unpackb(wire.data, strict_map_key=False), content)))
+    return wire
 
 
 def _names_in(pickle: bytes, modules: set[str]) -> Iterator[tuple[str, str]]:
     """:return: every text of a pickle that stands behind the name of one of the modules, as the names of globals do"""
-    from pickletools import genops
-
-    memo: list[str | None] = []
-    pushed: str | None = None
-    before: str | None = None
     whole = b"subimport" in pickle  # how cloudpickle names a module that a function uses
-    for opcode, argument, _ in genops(pickle):
-        if opcode.name == "MEMOIZE":
-            memo.append(pushed)
-            continue
-        text: Any = argument
-        if opcode.name in ("BINGET", "LONG_BINGET") and isinstance(argument, int):
-            text = memo[argument] if argument < len(memo) else None
-        pushed = text if isinstance(text, str) else None
-        if pushed is not None:
-            if before in modules:
-                yield str(before), pushed
-            if whole and pushed in modules:
-                yield pushed, ""
-            before = pushed
+    before = ""
+    for text in texts_in(pickle):
+        if before in modules:
+            yield before, text
+        if whole and text in modules:
+            yield text, ""
+        before = text
+
+
+def _names_near(pickle: bytes, modules: set[str]) -> Iterator[tuple[str, str]]:
+    """:return: the names of the modules that are anywhere in a pickle: more than needed, but it is too large to be read through"""
+    for module in modules:
+        home = sys.modules.get(module) or sys.modules["__main__"]
+        for name, value in list(vars(home).items()):
+            if isinstance(value, type | FunctionType) and name.encode() in pickle:
+                yield module, name
 
 
 def _digest_of(module: str, name: str) -> str:

@@ -137,7 +137,7 @@ def invocation_for(
     cached = plan.cache.behavior != "disable"
     packed = interface.encode_inputs(values, task=task.name, canonical=cached)
     if cached:
-        plan, packed = _with_carried_code(plan, packed)
+        plan, packed = _with_carried_code(plan, packed, interface)
     if context is None and not custom_context:
         return Invocation(plan=plan, inputs=packed)
     group = context.group_data if context is not None else None
@@ -147,7 +147,7 @@ def invocation_for(
     return Invocation(plan=plan, inputs=packed, group=group.name if group is not None else "", custom_context=carried)
 
 
-def _with_carried_code(plan: Plan, packed: dict[str, Packed]) -> tuple[Plan, dict[str, Packed]]:
+def _with_carried_code(plan: Plan, packed: dict[str, Packed], interface: Interface) -> tuple[Plan, dict[str, Packed]]:
     """Let functions and objects of the project's, passed as inputs, count by their code and not by their names."""
     carrying = [name for name, value in packed.items() if PICKLED in value.data and name not in plan.cache.ignored_inputs]
     if not carrying or plan.cache.problem:
@@ -156,7 +156,7 @@ def _with_carried_code(plan: Plan, packed: dict[str, Packed]) -> tuple[Plan, dic
     from localflyte.api.values import UncertainError
 
     try:
-        return plan, packed | {name: with_code(packed[name]) for name in carrying}
+        return plan, packed | {name: with_code(packed[name], interface.inputs[name].codec) for name in carrying}
     except UncertainError as error:
         problem = f"task {plan.task.name} is not cached: {error}"
         return replace(plan, cache=replace(plan.cache, problem=problem)), packed

@@ -4,18 +4,25 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from projects import Project
 
+import localflyte
+from localflyte.api import carried
+from localflyte.api.pickles import UnknownPickleError
+from localflyte.api.pickles import content_of
 from localflyte.api.resolve import invocation_for
 from localflyte.api.version import forget_code
 from localflyte.spec.invocation import Invocation
 from localflyte.store.content import Contents
 from localflyte.store.keys import make_key
+from localflyte.types.opaque import dumps
 
 MAIN = "import other\nfrom typing import Any, Callable\n@env.task\ndef task(x: Any, y: int = 1) -> int: return 1\n"
 
@@ -85,3 +92,76 @@ def test_a_call_without_a_cache_looks_at_no_code(project: Project, monkeypatch: 
     monkeypatch.setattr("localflyte.api.version.code_parts", found)
     assert invocation_for(sys.modules["main"].task, (sys.modules["other"].f,), {}).plan.cache.problem == ""
     forget_code()
+
+
+class Thing:
+    """Something that is carried as a pickle."""
+
+    def __init__(self, **state: Any) -> None:
+        self.__dict__.update(state)
+
+
+def content(value: Any) -> str:
+    return content_of(dumps(value))
+
+
+#: Pairs of values that are equal, made in other ways.
+shared = [1, 2]
+EQUAL: dict[str, tuple[Any, Any]] = {
+    "order of a dict": ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+    "order of attributes": (Thing(a=1, b=2), Thing(b=2, a=1)),
+    "shared or repeated": ([shared, shared], [[1, 2], [1, 2]]),
+    "size of a number": ((1 << 70) - (1 << 70), 0),
+    "a longer text": (Thing(a="x" * 300, b="x" * 300), Thing(b="".join(["x"] * 300), a="x" * 300)),
+}
+OTHER: list[Any] = [
+    0, False, None, 0.0, -0.0, "", b"", (), [], {}, set(), frozenset(), [0], (0,), {0}, frozenset({0}), [[]], {0: 0}, [0, 0], 1 << 70,
+    Thing(), Thing(a=1), Thing(a=True), Thing(a=1.0), Thing(b=1), Thing(a=[1]), Thing(a=(1,)), len, Thing, 1j, range(3), range(4),
+    "\u00e9", "e\u0301", bytearray(b"x"), b"x", [1, [2]], [[1], 2],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), EQUAL.values(), ids=EQUAL)
+def test_pickles_of_equal_values_have_one_content(one: Any, other: Any) -> None:
+    assert content(one) == content(other)
+
+
+def test_pickles_of_other_values_have_other_contents() -> None:
+    assert len({content(value) for value in OTHER}) == len(OTHER)
+
+
+def test_a_value_inside_itself_has_a_content() -> None:
+    one: list[Any] = [1]
+    one.append(one)
+    other: list[Any] = [1, [1]]
+    other[1].append(other[1])
+    around: list[Any] = [1, [1]]
+    around[1].append(around)
+    assert len({content(one), content(other), content(around), content([1, 2])}) == 4
+
+
+def test_hash_seeds_change_no_content_of_a_pickle(tmp_path: Path) -> None:
+    code = "from localflyte.api.pickles import content_of\nfrom localflyte.types.opaque import dumps\nimport collections\n"
+    code += "words = {'alpha', 'beta', 'gamma', 'delta'}\n"
+    code += "print(content_of(dumps(collections.UserDict({'a': words, 'b': {frozenset(words), 1}}))))"
+    environment = {"PYTHONPATH": str(Path(localflyte.__file__).parent.parent)}
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**environment, "PYTHONHASHSEED": str(seed)}, capture_output=True, check=True, timeout=60
+        ).stdout
+        for seed in range(5)
+    }
+    assert len(said) == 1
+
+
+def test_a_pickle_that_is_not_understood_is_told() -> None:
+    for pickle in (b"\x80\x05", b"\x80\x05.", b"\x80\x05K\x01\x93.", b"\x80\x05Pid\n.", b"no"):
+        with pytest.raises(UnknownPickleError):
+            content_of(pickle)
+
+
+def test_a_large_pickle_counts_with_its_code(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carried, "LARGE", 0)
+    passed, other, old, new = PASSED["many objects"]
+    assert call(project, passed, other)[1] != call(project, passed, other.replace(old, new))[1]
+    assert call(project, passed, other)[1] == call(project, passed, other)[1]
