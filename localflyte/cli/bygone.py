@@ -22,6 +22,7 @@ from localflyte.store.past import Past
 from localflyte.store.record import Record
 from localflyte.store.why import nearest
 from localflyte.store.why import nothing_stored
+from localflyte.store.why import tell_difference
 
 __all__ = ("answer_for_action", "find_action")
 
@@ -93,18 +94,20 @@ def _of_hit(past: Past | None, subject: str, hit: Event, notes: tuple[str, ...])
 
 def _of_miss(past: Past | None, subject: str, miss: Event, action: ActionRecord, run: str, notes: tuple[str, ...]) -> Answer:
     answer = Answer(subject=subject, verdict=Verdict.MISS, key=_text(miss.data.get("key")), notes=notes)
+    said = _text(miss.data.get("why"))
     if past is None:
-        return replace(answer, reason="there is no store any more")
+        return replace(answer, reason=said or "there is no store any more")
     key = _key(past, answer.key, action.task, miss.data.get("parts"))
     found = nearest(past, key, run=run, before=miss.at)
+    if said and not (found and any(tell_difference(each) in said for each in found.differences)):
+        return replace(answer, reason=said)  # what the run saw itself: it looks nothing up, an entry was too old, or is gone since
     if found is None:
-        reason = "there is no entry of the task from before it" if past.entries(action.task) else nothing_stored(past, action.task)
-        return replace(answer, reason=reason)
+        none = "no entry of the task from before it is there; one with its key would have been replaced"
+        return replace(answer, reason=none if past.entries(action.task) else nothing_stored(past, action.task))
     if found.record.run == run:
         answer = replace(answer, reason="nothing was stored for the task before this run")
     elif not found.differences:
-        reason = "although an entry had its key: the run overwrites the cache, or the entry was too old or damaged"
-        answer = replace(answer, reason=_text(miss.data.get("why")) or reason)
+        answer = replace(answer, reason="although an entry had its key: the run overwrites the cache, or the entry was too old or damaged")
     return replace(answer, entry=found.record, differences=found.differences)
 
 

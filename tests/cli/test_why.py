@@ -263,7 +263,15 @@ def test_a_hit_whose_entry_was_removed_says_so(marks: str, home: Path, capsys: p
     assert answer(capsys, "second", "a0")[1][1] == "  note: the entry is not in the store any more"
 
 
-def test_a_run_that_overwrites_says_so(marks: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_was_asked_for_reasons_is_believed(marks: str, capsys: pytest.CaptureFixture[str]) -> None:
+    go(cached.double, "first", x=1, marks=marks)
+    go(cached.double, "second", {"overwrite_cache": True, "explain": True}, x=1, marks=marks)
+    assert answer(capsys, "second", "a0")[1] == ["cached.double (action a0 of run second): miss, the run looks nothing up"]
+    go(cached.double, "third", {"explain": True}, x=2, marks=marks)
+    assert answer(capsys, "third", "a0")[1][:2] == ["cached.double (action a0 of run third): miss", "  input x differs (2, was 1)"]
+
+
+def test_a_run_without_a_cache_says_so(marks: str, capsys: pytest.CaptureFixture[str]) -> None:
     go(cached.double, "first", {"disable_run_cache": True}, x=1, marks=marks)
     code, told = answer(capsys, "first", "a0")
     assert code == 1
@@ -277,7 +285,9 @@ def test_a_miss_is_compared_with_what_was_there_then(marks: str, capsys: pytest.
     assert code == 1
     assert told[1] == "  input x differs (1, was 0)"
     assert "run first" in told[2]
-    assert answer(capsys, "first", "a0")[1][0].endswith("miss, there is no entry of the task from before it")
+    assert answer(capsys, "first", "a0")[1][0].endswith(
+        "no entry of the task from before it is there; one with its key would have been replaced"
+    )
 
 
 def test_what_the_run_said_of_the_cache_is_repeated(marks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
