@@ -33,13 +33,17 @@ from localflyte.store.record import OtherSchemaError
 from localflyte.store.record import Record
 from localflyte.store.record import unpack_record
 from localflyte.store.tier import Tier
+from localflyte.store.why import Difference
 from localflyte.store.why import differences
 from localflyte.store.why import nearest
 from localflyte.store.why import nothing_stored
 from localflyte.types.interface import REQUIRED
 from localflyte.types.interface import Interface
+from localflyte.types.packing import unpack
 
 __all__ = ("answer_for_call", "answer_for_task")
+
+LONGEST = 100  # characters of a value that is shown
 
 
 def answer_for_call(past: Past | None, template: TaskTemplate[Any, Any, Any], args: Sequence[str], *, usage: str) -> Answer:
@@ -67,6 +71,8 @@ def answer_for_call(past: Past | None, template: TaskTemplate[Any, Any, Any], ar
     except OSError as error:
         return Answer(subject=task, verdict=Verdict.NOT_CACHED, reason=f"an input cannot be read: {error}")
     answer = _of_part(past, key, missing) if missing else _of_key(past, key)
+    if answer.entry is not None and answer.entry.parts.get("interface") == plan.interface:
+        answer = replace(answer, differences=tuple(_in_words(each, answer.entry, key, interface) for each in answer.differences))
     return replace(answer, notes=(*answer.notes, *_notes(inputs, plan)))
 
 
@@ -136,6 +142,20 @@ def _of_key(past: Past | None, key: Key) -> Answer:
     if found is None:
         return replace(answer, reason=nothing_stored(past, key.task))
     return replace(answer, entry=found.record, differences=found.differences)
+
+
+def _in_words(difference: Difference, entry: Record, key: Key, interface: Interface) -> Difference:
+    """:return: a difference between inputs with values of the type that is declared; what is stored is only their bytes"""
+    name = difference.component.removeprefix("input ")
+    parameter = interface.inputs.get(name)
+    if parameter is None or difference.component == name or not difference.before or not difference.after:
+        return difference
+    try:
+        before, after = (repr(unpack(parameter.codec, Packed(shown[name]))) for shown in (entry.shown, key.shown))
+    except Exception:  # noqa: BLE001 - making a value may run code of the user's
+        return difference
+    fits = before != after and all(len(text) <= LONGEST and text.isprintable() for text in (before, after))
+    return replace(difference, before=before, after=after) if fits else difference
 
 
 def _places(past: Past | None, key: Key) -> list[tuple[str, Record | str, Blobs]]:

@@ -136,6 +136,19 @@ def test_another_input_is_named_with_its_values(project: Path) -> None:
     assert "input x differs (3, was 2) from the entry of run first" in run(project, "--explain", "program.py", "main", "--x", "3")
 
 
+def test_values_are_shown_as_the_task_knows_them(project: Path) -> None:
+    (project / "typed.py").write_text(
+        "from dataclasses import dataclass\nfrom datetime import datetime\nimport flyte\n"
+        'env = flyte.TaskEnvironment("env", cache="auto")\n'
+        "@dataclass\nclass Point:\n    x: int\n"
+        "@env.task\ndef work(point: Point, when: datetime) -> int:\n    return point.x\n"
+    )
+    run(project, "typed.py", "work", "--point", '{"x": 1}', "--when", "2024-01-01T00:00:00Z")
+    told = why(project, "typed.py", "work", "--point", '{"x": 2}', "--when", "2024-01-02T00:00:00Z")
+    assert told[1] == "  input point differs (Point(x=2), was Point(x=1))"
+    assert "datetime.datetime(2024, 1, 2, 0, 0" in told[2]
+
+
 def test_inputs_that_are_not_given_are_not_compared_and_that_is_said(project: Path) -> None:
     run(project, "program.py", "main")
     told = why(project, "program.py", "work")
