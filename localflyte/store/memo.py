@@ -218,9 +218,13 @@ class Memo:
             self._is_open = True
 
     def _flush(self) -> None:
-        used = self._uses.end()
-        if used:
-            self._index.touch(used)
+        self._described.clear()  # a sweep may remove it while nothing is under way
+        used = self._uses.forget()
+        try:
+            if used:
+                self._index.touch(used)
+        finally:
+            self._uses.end()
 
     def _may_have_key(self, run: _Run, invocation: Invocation) -> bool:
         problem = invocation.plan.cache.problem
@@ -264,6 +268,8 @@ class Memo:
         if digest not in self._described:
             if self._index.get(f"code:{digest}") != body:
                 self._index.set(f"code:{digest}", body)
+            else:
+                self._index.touch({f"code:{digest}": time.time()})  # so that a sweep leaves it to the record that is to name it
             self._described.add(digest)
         return digest
 

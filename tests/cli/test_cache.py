@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -11,14 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 from programs import cached
 
 import localflyte as flyte
 from localflyte.cli import main
 from localflyte.cli.cache import COMMANDS
+from localflyte.store.keys import Key
 from localflyte.store.layout import Layout
 from localflyte.store.lock import take_lock
+from localflyte.store.record import pack_record
 from localflyte.store.sweep import sweep
 from localflyte.store.uses import Uses
 from localflyte.store.verify import verify
@@ -249,13 +253,6 @@ def test_a_run_may_be_meant_by_how_it_begins(shelves: Shelves, capsys: pytest.Ca
 
 
 def test_ls_shows_inputs_in_short_and_nothing_that_a_terminal_obeys(shelves: Shelves, capsys: pytest.CaptureFixture[str]) -> None:
-    import hashlib
-
-    import msgpack
-
-    from localflyte.store.keys import Key
-    from localflyte.store.record import pack_record
-
     values = {"n": 3, "text": "\x1b]0;evil\x07\x1b[31mred", "x\x1b[2J": [1.5, None], "own": msgpack.ExtType(5, b"pickle"), "long": "y" * 50}
     shown = {name: msgpack.packb(value) for name, value in values.items()} | {"bad": b"\xc1"}
     parts = {f"input:{name}": "d" for name in [*shown, "large"]}
@@ -412,9 +409,7 @@ def test_what_is_exported_can_be_imported_elsewhere(
     assert "Left as they are here: 2 entries, the same or newer." in out
 
 
-def test_what_is_damaged_is_left_out_and_the_exit_code_says_so(
-    shelves: Shelves, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_damaged_is_not_imported_and_the_code_says_so(shelves: Shelves, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "folder"
     call(capsys, "export", str(target))
     (target / "records" / digest_of("one")[:2] / digest_of("one")).write_bytes(b"damaged")
@@ -425,9 +420,7 @@ def test_what_is_damaged_is_left_out_and_the_exit_code_says_so(
     assert f"localflyte: records/{digest_of('one')} is left out: the record of key {digest_of('one')[:12]} is damaged\n" == err
 
 
-def test_a_damaged_entry_is_not_exported_and_the_exit_code_says_so(
-    shelves: Shelves, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_damaged_is_not_exported_and_the_code_says_so(shelves: Shelves, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shelves.damage(B)
     code, out, err = call(capsys, "export", str(tmp_path / "a.tar"))
     assert code == 4

@@ -26,10 +26,12 @@ from localflyte.spec.run import RunRequest
 from localflyte.spec.run import Surroundings
 from localflyte.store.index import Index
 from localflyte.store.index import Row
+from localflyte.store.layout import Layout
 from localflyte.store.memo import Limits
 from localflyte.store.memo import Memo
 from localflyte.store.record import pack_code
 from localflyte.store.record import unpack_record
+from localflyte.store.sweep import sweep
 from localflyte.store.uses import survey_uses
 
 AROUND = Surroundings(python="", cwd="", sys_path=(), argv=(), env={}, umask=0, alias=False)
@@ -363,6 +365,43 @@ def test_what_a_version_was_made_of_is_stored_once(home: Path, new_run: Callable
     index = Index(str(home / "store" / "index"))
     assert index.get(f"code:{digest}") == body
     index.close()
+
+
+@pytest.mark.parametrize("while_it_rests", [False, True])
+def test_a_sweep_leaves_what_a_version_was_made_of_to_who_is_about_to_name_it(
+    home: Path, new_run: Callable[..., Run], while_it_rests: bool
+) -> None:
+    parts = {"function m.f": "1" * 64}
+    old = call_of({"x": Packed(b"old")}, parts=parts)
+    store(home, new_run(), invocation=old)
+    layout = Layout(str(home))
+
+    def swept() -> None:
+        """Sweep away what nobody holds, as if all that is there was old."""
+        assert sweep(layout, wanted=lambda entry: True).entries == 1
+
+    async def work(memo: Memo) -> None:
+        run = new_run()
+        if while_it_rests:
+            key = await memo.key(run, old)
+            assert key is not None
+            await memo.commit(run, key, OUTPUTS, "a0")
+            await memo.rest()
+            with closing(Index(layout.index)) as index:
+                index._open()._sql("UPDATE Cache SET store_time = 1, access_time = 1")
+            swept()
+        key = await memo.key(run, call_of({"x": Packed(b"new")}, parts=parts))
+        assert key is not None
+        await memo.commit(run, key, OUTPUTS, "a0")
+        if not while_it_rests:
+            swept()
+
+    if not while_it_rests:
+        with closing(Index(layout.index)) as index:
+            index._open()._sql("UPDATE Cache SET store_time = 1, access_time = 1")
+    in_memo(home, work)
+    with closing(Index(layout.index)) as index:
+        assert index.get(f"code:{pack_code(parts)[0]}") is not None
 
 
 def test_a_result_is_not_stored_before_its_blobs_are_on_the_disk(
