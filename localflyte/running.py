@@ -196,7 +196,16 @@ def surroundings() -> Surroundings:
         env=dict(os.environ),
         umask=umask,
         alias=bool(bridge and bridge.installed()),
+        terminal=_terminal(),
     )
+
+
+def _terminal() -> str:
+    """:return: the device where a person both reads and types, empty if there is none"""
+    try:
+        return os.ttyname(0) if os.isatty(0) and os.isatty(2) else ""
+    except OSError:
+        return ""
 
 
 def _whose() -> dict[str, str]:

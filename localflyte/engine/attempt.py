@@ -44,6 +44,7 @@ class Attempt:
         self._calls: dict[int, anyio.CancelScope] = {}
         self._idle: anyio.Event | None = None
         self._guard: Guard | None = None
+        self._is_paused = False
 
     async def run(self, child: Worker) -> Outcome:
         """Give the child its request and wait for its end, or for ours.
@@ -82,7 +83,7 @@ class Attempt:
         if bound is None:
             await child.settled.wait()
             return True
-        with anyio.move_on_after(bound):
+        with self.call.run.clocks.move_on_after(bound):
             await child.settled.wait()
         return child.settled.is_set()
 
@@ -107,6 +108,7 @@ class Attempt:
         cpu = reply.cpu if reply is not None else sum(exit.cpu) if exit is not None else None
         peak = reply.peak if reply is not None else self._guard.peak if self._guard is not None else None
         said = {"code": error.code, "message": error.message} if error is not None else None
+        self._pause(False)
         self.call.run.emit(
             "attempt.ended",
             self.call.action,
@@ -133,6 +135,8 @@ class Attempt:
                 scope = self._calls.get(number)
                 if scope is not None:
                     scope.cancel()
+            case ["tell", ("paused" | "resumed") as kind, dict(data)]:
+                self._pause(kind == "paused", str(data.get("where", "")))
             case ["tell", str(kind), dict(data)]:
                 self._host.told(self.call, kind, data)
             case _:
@@ -141,6 +145,15 @@ class Attempt:
     def on_output(self, stream: str, data: bytes) -> None:
         """Pass on what the task prints."""
         self.call.run.emit("log", self.call.action, attempt=self.number, stream=stream, data=data)
+
+    def _pause(self, is_paused: bool, where: str = "") -> None:
+        """Have the clocks of the run stand still while a person looks into the task, or go on."""
+        if is_paused == self._is_paused:
+            return
+        self._is_paused = is_paused
+        clocks, kind = self.call.run.clocks, "paused" if is_paused else "resumed"
+        clocks.hold() if is_paused else clocks.resume()
+        self.call.run.emit(f"attempt.{kind}", self.call.action, attempt=self.number, where=where)
 
     # -- nested calls -------------------------------------------------------------------------------------------
 

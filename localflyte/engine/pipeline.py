@@ -84,7 +84,7 @@ async def _outcome(host: Host, call: Call, tried: Tried | None) -> Outcome:
     bound = call.invocation.plan.timeout.deadline
     if bound is None:
         return await _answer(host, call, tried)
-    with anyio.move_on_after(bound):  # it counts from here on: what waits for its turn, retries and pauses between them too
+    with call.run.clocks.move_on_after(bound):  # it counts from here on: what waits for its turn, retries and pauses between them too
         return await _answer(host, call, tried)
     host.give_up(call)
     return failure(deadline_passed(call.invocation.plan))
@@ -171,7 +171,7 @@ async def _child(host: Host, call: Call) -> Worker | None:
     bound = call.invocation.plan.timeout.max_runtime
     if bound is None:
         return await host.take_child(call)
-    with anyio.move_on_after(bound):
+    with call.run.clocks.move_on_after(bound):
         return await host.take_child(call)
     return None
 
@@ -181,7 +181,7 @@ async def _admitted(host: Host, call: Call) -> Lease | None:
     bound = call.invocation.plan.timeout.max_queued_time
     if bound is None:
         return await host.admit(call)
-    with anyio.move_on_after(bound):
+    with call.run.clocks.move_on_after(bound):
         return await host.admit(call)
     return None
 

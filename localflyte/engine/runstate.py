@@ -11,6 +11,7 @@ from typing import Any
 from msgpack import packb
 
 from localflyte.engine.admission import Slots
+from localflyte.engine.clocks import Clocks
 from localflyte.engine.counts import Counts
 from localflyte.engine.pods import Pods
 from localflyte.engine.traces import Traces
@@ -65,6 +66,8 @@ class RunState:
         self.slots = (Slots(limit),) if limit else ()
         #: calls that are accepted and not finished
         self.in_flight = 0
+        #: what bounds the time of its calls
+        self.clocks = Clocks()
         #: what traced calls of actions that are under way gave, for their next attempts
         self.traces = Traces()
         #: hides secrets; the engine puts the one of all its runs here

@@ -27,6 +27,8 @@ class ServerSpec:
     argv: tuple[str, ...]
     alias: bool
     umask: int
+    terminal: str = ""
+    """The device of the terminal that ``breakpoint()`` hands over."""
     preload: bool = True
     """False where forking after the user's imports is unsafe: then each child imports for itself, as a fresh interpreter would."""
     mounts: Mapping[str, str] = field(default_factory=dict)
@@ -34,7 +36,7 @@ class ServerSpec:
 
     def setup(self) -> dict[str, Any]:
         """:return: what the new interpreter is told first"""
-        names = ("cwd", "sys_path", "argv", "alias", "umask", "mounts")
+        names = ("cwd", "sys_path", "argv", "alias", "umask", "terminal", "mounts")
         # As bytes, since the value of a variable need not be text in any encoding.
         env = {os.fsencode(name): os.fsencode(value) for name, value in {**self.env, **mark()}.items()}
         return {**{name: getattr(self, name) for name in names}, "env": env}

@@ -12,6 +12,7 @@ from localflyte.observe.lines import Backlog
 from localflyte.observe.lines import Item
 from localflyte.observe.lines import Lines
 from localflyte.observe.lines import whose
+from localflyte.observe.plain import LENDING
 from localflyte.observe.plain import TOLD
 from localflyte.observe.plain import describe
 from localflyte.observe.plain import tell_failure
@@ -60,10 +61,13 @@ class LiveConsole:
         self._screen: _Screen | None = None
         self._set_aside = False
         self._fresh = False
+        #: how many tasks are looked into with a debugger: the terminal is theirs
+        self._lent = 0
 
     def __call__(self, event: Event) -> None:
         with self._lock:
             call = self.tally(event)
+            self._lent += LENDING.get(event.kind, 0)
         if self._set_aside:
             return
         self._fresh = True
@@ -83,6 +87,7 @@ class LiveConsole:
 
     def close(self) -> None:
         """Draw the last state, the summary, and give the terminal back."""
+        self._lent = 0
         self.flush()
         if self._pump.stop() and self._screen is not None and not self._set_aside:
             screen, self._screen = self._screen, None
@@ -94,8 +99,15 @@ class LiveConsole:
     def _draw(self) -> None:
         if self._set_aside:
             return
+        if self._lent:
+            if self._screen is not None:
+                self._screen.close("", self.tally)  # what is drawn stays above, and a new tree comes below
+                self._screen = None
+            return
         if self._screen is None:
             self._screen = _Screen(self._stream)
+            if self._lent:  # by now: importing rich has taken a while
+                return
         above = []
         while (item := self._backlog.take()) is not None:
             above.extend(self._tell(item))

@@ -18,13 +18,15 @@ from localflyte.observe.text import duration
 from localflyte.observe.text import one_line
 from localflyte.spec.event import Event
 
-__all__ = ("TOLD", "PlainConsole", "describe", "is_terminal", "tell_failure", "write_lines")
+__all__ = ("LENDING", "TOLD", "PlainConsole", "describe", "is_terminal", "tell_failure", "write_lines")
 
 PAUSE = 0.02  # seconds between two writes, so that thousands of events a second share one
 #: the kinds of event that a console says something about
 TOLD = frozenset(
     ("log", "run.started", "run.finished", "action.miss", "attempt.ended", "action.retrying", "action.finished", "action.report", "notice")
 )
+#: what changes the number of tasks that a person looks into on the terminal
+LENDING = {"attempt.paused": 1, "attempt.resumed": -1}
 
 
 class PlainConsole:
@@ -46,9 +48,11 @@ class PlainConsole:
         self._pump = Pump(self._write, self._failed, pause=PAUSE)
         self._waiting = False
         self._set_aside = False
+        self._lent = 0
 
     def __call__(self, event: Event) -> None:
         call = self.tally(event)
+        self._lent += LENDING.get(event.kind, 0)
         if self._set_aside or event.kind not in TOLD:
             return
         self._backlog.put(event, whose(call, event))
@@ -62,10 +66,13 @@ class PlainConsole:
 
     def close(self) -> None:
         """Write what is left, unless the stream takes nothing any more."""
+        self._lent = 0
         self.flush()
         self._pump.stop()
 
     def _write(self) -> None:
+        if self._lent and is_terminal(self._stream):
+            return  # it is the debugger's
         told: list[str] = []
         while (item := self._backlog.take()) is not None:
             told.extend(self._tell(item))

@@ -9,6 +9,8 @@ action.hit         key, why: where from
 action.miss        key, parts {component: digest or text}, why (empty where nobody asked)
 attempt.started    attempt, pid
 attempt.ended      attempt, status, seconds, cpu_seconds, peak_memory (bytes), error {code, message}
+attempt.paused     attempt, where: a person looks into it with a debugger
+attempt.resumed    attempt
 action.retrying    attempt, delay
 action.stored      key
 action.finished    status, cached, attempts, seconds (of its last attempt), error {kind, code, message, traceback}

@@ -26,6 +26,8 @@ class Surroundings:
     umask: int
     alias: bool
     """Whether ``import flyte`` means localflyte there."""
+    terminal: str = ""
+    """The device of the terminal that a person reads and types on; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

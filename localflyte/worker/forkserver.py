@@ -35,6 +35,7 @@ from localflyte.api.port import enter_worker
 from localflyte.api.resolve import plan_for
 from localflyte.wire.frames import FrameReader
 from localflyte.wire.frames import pack_frame
+from localflyte.worker import debugger
 from localflyte.worker.confine import become_subreaper
 from localflyte.worker.confine import die_with_engine
 from localflyte.worker.confine import die_with_parent
@@ -140,6 +141,8 @@ class ForkServer:
         with suppress(OSError):  # a folder that is gone meanwhile: the task's own error will say it better
             os.chdir(setup["cwd"])
         sys.argv[:] = setup["argv"]
+        debugger.use(setup["terminal"])
+        sys.breakpointhook = debugger.hook
         # Our own modules are loaded by now, so a user's `types.py` cannot shadow what we need.
         sys.path[:] = setup["sys_path"]
         if setup["mounts"]:

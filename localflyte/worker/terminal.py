@@ -1,0 +1,59 @@
+"""Terminal: pdb on a terminal that belongs to another process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pdb  # noqa: T100 - a person asked for it
+from types import FrameType
+from types import TracebackType
+
+from localflyte.api.port import Port
+
+__all__ = ("stop_at",)
+
+
+def stop_at(frame: FrameType, where: str, terminal: str, port: Port) -> None:
+    """Debug from a frame on, until the person says to go on.
+
+    :param where: file and line, for the person
+    :param terminal: its device
+    :param port: told whenever the task stops and goes on
+    :raises OSError: if the terminal cannot be used
+    """
+    # It is not ours to control: opened so, reading from it asks nothing of the terminal's own processes.
+    _Debugger(os.open(terminal, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC), where, port).set_trace(frame)
+
+
+class _Debugger(pdb.Pdb):
+    def __init__(self, device: int, where: str, port: Port) -> None:
+        reading = open(device, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115 - open as long as the person debugs
+        writing = open(device, "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+        super().__init__(stdin=reading, stdout=writing, nosigint=True)
+        self.use_rawinput = False
+        self._device = device
+        self._where = where
+        self._port = port
+        self._has_it = False
+
+    def interaction(self, frame: FrameType | None, traceback: TracebackType | None) -> None:
+        if not self._has_it:
+            self._port.tell("paused", {"where": self._where})
+            fcntl.flock(self._device, fcntl.LOCK_EX)  # one task at a time: there is one keyboard
+            self._has_it = True
+        super().interaction(frame, traceback)
+
+    def set_continue(self) -> None:
+        super().set_continue()
+        self._give_back()
+
+    def set_quit(self) -> None:
+        super().set_quit()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self._has_it:
+            self._has_it = False
+            self.stdout.flush()
+            fcntl.flock(self._device, fcntl.LOCK_UN)
+            self._port.tell("resumed", {})
