@@ -14,7 +14,7 @@ __all__ = ("NOT_HERE", "RUN_OPTIONS", "run_context_options")
 NOT_HERE = {
     "tracked": "--tracked reports to the console of a Flyte cluster; `localflyte show RUN` and the page of the run show it here",
     "tracked_strict": "--tracked-strict reports to the console of a Flyte cluster; leave it out",
-    "debug": "--debug opens an editor in a container on a cluster; run the file under a debugger with `python -m pdb -m localflyte FILE`",
+    "debug": "--debug opens an editor in a container on a cluster; put breakpoint() into the task: it gets this terminal",
 }
 #: options that become arguments of ``flyte.with_runcontext`` under the same name, where they were given
 PASSED = (
