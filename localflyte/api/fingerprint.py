@@ -118,7 +118,9 @@ class Fingerprint:
 
     def _function(self, function: Any) -> str:
         module = str(function.__globals__.get("__name__", ""))
-        if owner_of(module) not in ("project", "missing"):
+        # What was typed in belongs to the person, also where `__main__` is the program that reads it.
+        typed = module == "__main__" and function.__code__.co_filename[:1] == "<"
+        if not typed and owner_of(module) not in ("project", "missing"):
             return self._foreign_function(function, module)
         label = self.new_label(f"function {home_of(function.__globals__)}.{function.__code__.co_qualname}")
         self._todo.append(lambda: self._add_function(label, function))

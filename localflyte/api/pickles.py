@@ -75,7 +75,7 @@ def content_of(pickle: bytes) -> str:
                 stack.append(_PLAIN[name](argument))
             else:
                 _STEPS[name](stack)
-    except (KeyError, IndexError, ValueError, RecursionError) as error:
+    except (AttributeError, IndexError, KeyError, RecursionError, ValueError) as error:
         raise UnknownPickleError(f"{type(error).__name__}: {error}") from error
     raise UnknownPickleError("it has no end")
 
@@ -151,7 +151,7 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
     "EMPTY_TUPLE": lambda _: _Node("tuple", []),
     "MARK": lambda _: _MARK,
 }
-_STEPS: dict[str, Callable[[list[Any]], None]] = {
+_STEPS: dict[str, Callable[[list[Any]], object]] = {
     "TUPLE1": _makes("tuple", 1),
     "TUPLE2": _makes("tuple", 2),
     "TUPLE3": _makes("tuple", 3),
@@ -168,5 +168,5 @@ _STEPS: dict[str, Callable[[list[Any]], None]] = {
     "ADDITEMS": _adds(0),
     "BUILD": _build,
     "POP": lambda stack: stack.pop(),
-    "POP_MARK": lambda stack: None if _above_mark(stack) else None,
+    "POP_MARK": _above_mark,
 }

@@ -158,8 +158,7 @@ def _with_carried_code(plan: Plan, packed: dict[str, Packed], interface: Interfa
     try:
         return plan, packed | {name: with_code(packed[name], interface.inputs[name].codec) for name in carrying}
     except UncertainError as error:
-        problem = f"task {plan.task.name} is not cached: {error}"
-        return replace(plan, cache=replace(plan.cache, problem=problem)), packed
+        return replace(plan, cache=replace(plan.cache, problem=str(error))), packed
 
 
 def shown(name: str, value: Any, task: str) -> Any:
@@ -199,7 +198,7 @@ def _decide(task: Declared, call: Options | None, run: Options | None, root: boo
         environment=task.parent_env_name or "",
         short_name=said.get("short_name") or task.name.rpartition(".")[2],
         interface=task.interface.digest_line,
-        cache=cache_terms(said["cache"], task.function, image=said["image"], task=task.name, kind=type(task)),
+        cache=cache_terms(said["cache"], task.function, image=said["image"], kind=type(task)),
         retries=_retries(said["retries"]),
         timeout=_timeout(said["timeout"]),
         **({} if resources is None else {"resources": resources.terms()}),

@@ -35,6 +35,7 @@ from localflyte.api.resolve import invocation_for
 from localflyte.api.resolve import merge
 from localflyte.api.resolve import settle
 from localflyte.api.resolve import shown
+from localflyte.api.version import forget_changed
 from localflyte.api.version import forget_code
 from localflyte.errors import RuntimeSystemError
 from localflyte.errors import RuntimeUserError
@@ -306,11 +307,13 @@ class TaskTemplate(Generic[P, R, F]):
         return self._ref
 
     def forget_code(self) -> None:
-        """Pickle the code again when it is next asked for: in a notebook, what it refers to may be another thing by then."""
+        """Look at the code again when it is next asked for: in a notebook, what it refers to may be another thing by then."""
         if self._ref is not None and self._ref.pickle:
             self._ref = None
             self.plans.clear()
             forget_code()
+        elif forget_changed(self.function):
+            self.plans.clear()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if self.remade_from is not None:

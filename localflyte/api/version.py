@@ -10,13 +10,14 @@ from localflyte.api.loaded import note_import
 from localflyte.spec.digest import sha256
 from localflyte.spec.plan import CacheTerms
 
-__all__ = ("AutoPolicy", "FunctionBodyPolicy", "cache_terms", "code_parts", "forget_code", "get_default_policies")
+__all__ = ("AutoPolicy", "FunctionBodyPolicy", "cache_terms", "code_parts", "forget_changed", "forget_code", "get_default_policies")
 
 OFF = CacheTerms()
 
 note_import()  # before the modules of the project are imported, since they import this one
 
 _parts: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
+_stamps: WeakKeyDictionary[Any, dict[str, tuple[int, ...] | None]] = WeakKeyDictionary()
 
 
 class FunctionBodyPolicy:
@@ -84,15 +85,34 @@ def code_parts(function: Any) -> dict[str, str]:
         fingerprint = Fingerprint()
         fingerprint.add_task(function)
         known = _parts[function] = dict(sorted(fingerprint.parts.items()))
+        _stamps[function] = fingerprint.sources.stamps()
     return known
 
 
 def forget_code() -> None:
     """Take all code apart anew when it is next asked for: in a notebook, what a name means may be another thing by then."""
     _parts.clear()
+    _stamps.clear()
 
 
-def cache_terms(request: Any, function: Any, *, image: Any, task: str, kind: type[Any] | None = None) -> CacheTerms:
+def forget_changed(function: Any) -> bool:
+    """Take a function's code apart anew when it is next asked for, if a file that was looked at for it has changed.
+
+    :return: whether one has
+    """
+    stamps = _stamps.get(function) if function is not None else None
+    if not stamps:
+        return False
+    from localflyte.api.sources import stamp_of
+
+    if all(stamp_of(file) == stamp for file, stamp in stamps.items()):
+        return False
+    _parts.pop(function, None)
+    _stamps.pop(function, None)
+    return True
+
+
+def cache_terms(request: Any, function: Any, *, image: Any, kind: type[Any] | None = None) -> CacheTerms:
     """Decide how a task is cached, and make its version.
 
     What goes wrong is no error here: the call runs, nothing of it is cached, and `CacheTerms.problem` says why.
@@ -124,7 +144,7 @@ def cache_terms(request: Any, function: Any, *, image: Any, task: str, kind: typ
         if template:
             parts, version = {**parts, **template}, sha256(f"{version} {_digest(template, '')}".encode())
     except Exception as error:  # noqa: BLE001 - a policy of the user's may raise anything
-        return CacheTerms(**terms, problem=_problem(task, error))
+        return CacheTerms(**terms, problem=_problem(error))
     if cache.salt:
         parts = {**parts, "salt": sha256(cache.salt.encode("utf-8", "surrogatepass"))}
     return CacheTerms(**terms, version=version, parts=parts)
@@ -193,11 +213,11 @@ def _digest(parts: dict[str, str], salt: str) -> str:
     return sha256("\n".join([salt, *(f"{name}={digest}" for name, digest in parts.items())]).encode("utf-8", "surrogatepass"))
 
 
-def _problem(task: str, error: BaseException) -> str:
+def _problem(error: BaseException) -> str:
     cause = error.__cause__
     if cause is not None and type(cause).__name__ == "UncertainError":
         advice = "Create that value inside the task, pass it as an input, or choose"
         error = cause
     else:
         advice = "Mend that, or choose"
-    return f'task {task} is not cached: {error}. {advice} the version yourself with Cache(behavior="override", version_override="1").'
+    return f'{error}. {advice} the version yourself with Cache(behavior="override", version_override="1").'

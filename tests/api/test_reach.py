@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from projects import Project
 
+from localflyte.api.resolve import plan_for
+
 #: Modules before the change ("main" holds the task), which module changes, what by what, and the part that is named.
 CHANGES: dict[str, tuple[dict[str, str], str, str, str, str]] = {
     "helper of another module": ({"main": "from other import helper\n@env.task\ndef task(x: int) -> int: return helper(x)", "other": "def helper(x): return x + 1"}, "other", "+ 1", "+ 2", "function other.helper"),
@@ -245,6 +247,33 @@ class TestChangedAfterImport:
         project.imported(folder)
         (folder / "other.py").write_text("def f(x): return x + 2")
         assert "f in" in project.again().problem
+
+
+def test_a_change_is_noticed_by_the_next_run(project: Project) -> None:
+    """A session may have run the task already, and known its version."""
+    modules = {"main": "import other\n@env.task\ndef task(x: int) -> int: return other.f(x)", "other": "def f(x): return x + 1"}
+    folder = project.write(modules)
+    first = project.load(folder)
+    task = sys.modules["main"].task
+    task.forget_code()
+    assert plan_for(task).cache is first
+    (folder / "other.py").write_text("def f(x): return x + 22")
+    task.forget_code()
+    assert "was changed after it was imported" in plan_for(task).cache.problem
+
+
+def test_in_a_notebook_what_a_task_uses_may_be_made_anew() -> None:
+    space: dict[str, Any] = {"__name__": "__main__"}
+    versions = []
+    exec("from localflyte.api.environment import TaskEnvironment\nenv = TaskEnvironment('env', cache='auto')", space)
+    exec("def helper(x): return x + 1\nRATE = 1\n@env.task\ndef task(x: int) -> int: return helper(x) * RATE", space)
+    for cell in ("", "def helper(x): return x + 2", "RATE = 2"):
+        exec(cell, space)
+        space["task"].forget_code()
+        terms = plan_for(space["task"]).cache
+        assert terms.problem == ""
+        versions.append(terms.version)
+    assert len(set(versions)) == 3
 
 
 def test_what_a_program_sets_in_its_own_process_is_no_other_constant(project: Project) -> None:

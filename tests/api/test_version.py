@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from localflyte.api.version import cache_terms
 from localflyte.api.version import code_parts
 from localflyte.spec.cache import Cache
 from localflyte.spec.cache import VersionParameters
+from localflyte.spec.image import Image
 from localflyte.spec.plan import CacheTerms
 
 HEAD = "from localflyte.api.environment import TaskEnvironment\nenv = TaskEnvironment('env', cache='auto')\n"
@@ -262,7 +264,7 @@ def test_a_local_that_is_named_like_a_global_does_not_count(program: Program) ->
 def test_a_value_without_certain_content_has_no_version(program: Program) -> None:
     terms = program("import socket\nclient = socket.socket()\nclient.close()\n@env.task\ndef task(x: int) -> int: return client.fileno()")
     assert (terms.behavior, terms.version) == ("auto", "")
-    assert "task env.task is not cached: global variable 'client' of main.task is a socket.socket" in terms.problem
+    assert "global variable 'client' of main.task is a socket.socket" in terms.problem
     assert "version_override" in terms.problem
 
 
@@ -303,7 +305,7 @@ class TestTerms:
     """What a declaration of ``cache=`` becomes."""
 
     def terms(self, request: Any, function: Any = None) -> CacheTerms:
-        return cache_terms(request, function or subject, image="auto", task="env.subject")
+        return cache_terms(request, function or subject, image="auto")
 
     def test_disabled_has_no_version(self) -> None:
         assert self.terms("disable") == CacheTerms() == self.terms("off") == self.terms(Cache("disable"))
@@ -324,6 +326,61 @@ class TestTerms:
 
         first = self.terms(Cache("auto", policies=Fixed()))
         assert first.version == self.terms(Cache("auto", policies=[Fixed()])).version != self.terms("auto").version
+        assert [name for name in first.parts if "Fixed()" in name] == list(first.parts)
+
+    def test_policies_are_combined_and_each_is_named(self) -> None:
+        class Fixed:
+            def __init__(self, text: str) -> None:
+                self.text = text
+
+            def get_version(self, salt: str, params: VersionParameters[Any, Any]) -> str:
+                return self.text
+
+            def __repr__(self) -> str:
+                return f"Fixed({self.text!r})" if self.text.isdigit() else "Fixed()"
+
+        both = self.terms(Cache("auto", policies=[AutoPolicy(), Fixed("1"), Fixed("a"), Fixed("b"), FunctionBodyPolicy()]))
+        code = dict(self.terms("auto").parts)
+        assert set(both.parts) == {*code, "policy Fixed('1')", "policy Fixed()", "policy Fixed() #2", "policy FunctionBodyPolicy()"}
+        other = self.terms(Cache("auto", policies=[AutoPolicy(), Fixed("1"), Fixed("a"), Fixed("c"), FunctionBodyPolicy()]))
+        assert {name for name in both.parts if both.parts[name] != other.parts[name]} == {"policy Fixed() #2"}
+        assert both.version != other.version
+
+    def test_a_policy_that_gives_no_text_is_told(self) -> None:
+        class Numbered:
+            def get_version(self, salt: str, params: VersionParameters[Any, Any]) -> Any:
+                return 1
+
+        terms = self.terms(Cache("auto", policies=Numbered()))
+        assert (terms.version, "it gave int, and a version is text" in terms.problem) == ("", True)
+
+    @pytest.mark.parametrize("image", ["auto", None, Image.from_debian_base(), Image.from_debian_base(registry="r", name="n")])
+    def test_the_default_image_does_not_count(self, image: Any) -> None:
+        terms = cache_terms("auto", subject, image=image)
+        assert terms == self.terms("auto")
+
+    def test_an_image_that_is_set_counts_and_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "Dockerfile").write_text("FROM a")
+        images = [
+            "a:1",
+            "a:2",
+            Image.from_debian_base(name="n").with_pip_packages("x"),
+            Image.from_dockerfile(tmp_path / "Dockerfile", "r", "n"),
+        ]
+        found = [cache_terms("auto", subject, image=image) for image in images]
+        (tmp_path / "Dockerfile").write_text("FROM b")
+        found.append(cache_terms("auto", subject, image=images[-1]))
+        assert len({terms.version for terms in found} | {self.terms("auto").version}) == 6
+        assert len({terms.parts["image"] for terms in found}) == 5
+
+    def test_a_version_by_hand_needs_no_image(self, tmp_path: Path) -> None:
+        image = Image.from_dockerfile(tmp_path / "Dockerfile", "r", "n")
+        assert cache_terms(Cache("override", "1"), subject, image=image).version == "1"
+
+    @pytest.mark.parametrize(("age", "seconds"), [(None, None), (0, None), (90, 90.0), (timedelta(hours=1), 3600.0)])
+    def test_the_age_of_results_is_in_seconds_and_no_part_of_the_version(self, age: Any, seconds: float | None) -> None:
+        terms = self.terms(Cache("auto", max_age=age))
+        assert (terms.max_age, terms.version) == (seconds, self.terms("auto").version)
 
     def test_a_policy_that_fails_is_told(self) -> None:
         class Failing:
@@ -341,7 +398,7 @@ class TestTerms:
         assert body.get_version("", VersionParameters(None)) == AutoPolicy().get_version("", VersionParameters(None)) == ""
 
     def test_a_task_without_a_function_has_the_empty_version_of_flyte(self) -> None:
-        assert cache_terms("auto", None, image="auto", task="t").problem == ""
+        assert cache_terms("auto", None, image="auto").problem == ""
 
     def test_code_is_taken_apart_once(self) -> None:
         assert code_parts(subject) is code_parts(subject)
