@@ -112,5 +112,9 @@ def test_the_help_lists_types_defaults_and_what_the_task_is(capsys: pytest.Captu
         assert line in text
 
 
+def test_inputs_may_be_left_out_where_only_some_are_asked_for() -> None:
+    assert read_inputs(INPUTS, ["--file-name", "y"], usage="localflyte run f.py main", partly=True) == {"file_name": "y", **NOT_GIVEN}
+
+
 def test_an_input_called_help_is_an_input() -> None:
     assert read("--help", "x", inputs={"help": Parameter("help", str)}) == {"help": "x"}

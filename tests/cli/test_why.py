@@ -149,6 +149,29 @@ def test_values_are_shown_as_the_task_knows_them(project: Path) -> None:
     assert "datetime.datetime(2024, 1, 2, 0, 0" in told[2]
 
 
+def test_what_lies_at_an_address_is_not_looked_at_and_that_is_said(project: Path) -> None:
+    (project / "reads.py").write_text(
+        "import flyte\nfrom flyte.io import File\n"
+        'env = flyte.TaskEnvironment("env", cache=flyte.Cache("auto", ignored_inputs=("tag",)))\n'
+        '@env.task\ndef work(file: File, tag: str = "") -> int:\n    return 1\n'
+    )
+    told = why(project, "reads.py", "work", "--file", "https://example.com/x")
+    assert told == [
+        "env.work: miss, nothing is stored",
+        "  note: input file counts by its address: what lies there is not looked at",
+        "  note: ignored, as the task says: tag",
+    ]
+
+
+def test_what_another_place_has_is_a_hit_too(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(project, "program.py", "main")
+    assert command(project, "cache", "export", str(tmp_path / "tier")).returncode == 0
+    assert command(project, "cache", "clear", "--task", "env.work").returncode == 0
+    assert why(project, "program.py", "work", "--x", "2")[0].startswith("env.work: miss")
+    monkeypatch.setenv("LOCALFLYTE_CACHE_TIER", str(tmp_path / "tier"))
+    assert why(project, "program.py", "work", "--x", "2", code=0)[0] == f"env.work: hit, from {tmp_path / 'tier'}"
+
+
 def test_inputs_that_are_not_given_are_not_compared_and_that_is_said(project: Path) -> None:
     run(project, "program.py", "main")
     told = why(project, "program.py", "work")
