@@ -34,14 +34,15 @@ def survey(root: str) -> Tree:
     :raises OSError: if it cannot be read
     """
     tree = Tree([], [])
-    todo = [root]
+    todo = [(root, b"")]
     while todo:
-        folder = todo.pop()
+        folder, above = todo.pop()
         with os.scandir(folder) as entries:
             for entry in entries:
-                _add(tree, entry, os.fsencode(os.path.relpath(entry.path, root)))
+                name = above + os.fsencode(entry.name)
+                _add(tree, entry, name)
                 if entry.is_dir(follow_symlinks=False):
-                    todo.append(entry.path)
+                    todo.append((entry.path, name + b"/"))
     tree.files.sort()
     tree.folders.sort()
     return tree
