@@ -19,6 +19,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 from typing import NamedTuple
 
 from localflyte.store.blobs import is_digest
@@ -125,12 +126,11 @@ class _Sweep:
         before, since = self._begin()
         litter = self._end_uses(before)
         files = {file.digest: file for file in list_files(self._layout.blobs)}
-        entries = list(list_entries(self._index))
+        entries, meant = self._list(wanted)
         held = before.held | survey_uses(self._layout.live).held  # a row that is listed was noted before it was set
-        choice = _choose(entries, files, since, held, self._oldest(max_age), max_bytes, wanted)
+        choice = _choose(entries, files, since, held, self._oldest(max_age), max_bytes, meant)
         removed = self._remove_entries(choice.goes)
-        gone = {entry.row.number for entry in choice.goes}
-        kept = [entry for entry in entries if entry.row.number not in gone] if self._dry_run else list(list_entries(self._index))
+        kept = self._kept(entries, choice.goes)
         named = {digest for entry in kept for digest in entry.needs}
         spare = self._remove_code([entry for entry in kept if entry.kind is Kind.CODE and entry.digest not in named], since)
         blobs = [file for file in files.values() if file.digest not in named and self._remove_blob(file, since)]
@@ -149,6 +149,28 @@ class _Sweep:
             left_bytes=left,
             problems=tuple(self._problems),
         )
+
+    def _list(self, wanted: Callable[[Entry], bool] | None = None) -> tuple[list[Entry], set[int]]:
+        """List what there is, without what is large: a store may have more entries than an engine has memory for.
+
+        :return: the entries, and the rows of those that are wanted to go
+        """
+        entries: list[Entry] = []
+        meant: set[int] = set()
+        same: dict[Any, Any] = {}
+        for entry in list_entries(self._index):
+            if wanted is not None and wanted(entry):
+                meant.add(entry.row.number)
+            row = entry.row._replace(tag=same.setdefault(entry.row.tag, entry.row.tag))
+            entries.append(entry._replace(row=row, needs=same.setdefault(entry.needs, entry.needs), record=None, problem=""))
+        return entries, meant
+
+    def _kept(self, entries: list[Entry], goes: list[Entry]) -> list[Entry]:
+        """:return: what is there after some were removed; with what engines have stored meanwhile, and without what others removed"""
+        if goes and not self._dry_run:
+            return self._list()[0]
+        gone = {entry.row.number for entry in goes}
+        return [entry for entry in entries if entry.row.number not in gone]
 
     # -- what is in use -----------------------------------------------------------------------------------------------
 
@@ -282,9 +304,9 @@ def _choose(
     held: Collection[str],
     oldest: float,
     max_bytes: int | None,
-    wanted: Callable[[Entry], bool] | None,
+    meant: Collection[int],
 ) -> _Choice:
-    """Choose what goes: what is wanted to, what is too old, then what was used longest ago until the rest is small enough."""
+    """Choose what goes: what is meant to, what is too old, then what was used longest ago until the rest is small enough."""
     sizes = {file.digest: file.size for file in files.values()}
     sizes.update((entry.digest, entry.size) for entry in entries if entry.kind is Kind.CODE)
     results = [entry for entry in entries if entry.kind is not Kind.CODE]
@@ -305,8 +327,8 @@ def _choose(
 
     later = []
     for entry in results:
-        is_foreign = entry.kind is Kind.FOREIGN  # it has no time that means anything, and is counted, but goes only when it is wanted to
-        if (wanted is not None and wanted(entry)) or (not is_foreign and entry.row.used < oldest):
+        is_foreign = entry.kind is Kind.FOREIGN  # it has no time that means anything, and goes only when it is meant to
+        if entry.row.number in meant or (not is_foreign and entry.row.used < oldest):
             take(entry)
         elif not is_foreign:
             later.append(entry)
