@@ -109,7 +109,8 @@ def _stat_lines(stock: Stock, settings: Settings, layout: Layout) -> Iterator[st
     yield _fact("tier", f"{_tier(settings)} ({origin('cache_tier')})" if settings.cache_tier else "none (cache_tier)")
     if stock.tasks:
         oldest, newest = min(task.oldest_use for task in stock.tasks.values()), max(task.newest_use for task in stock.tasks.values())
-        yield _fact("last used", f"between {ago(now - oldest)} and {ago(now - newest)}")
+        first, last = ago(now - oldest), ago(now - newest)
+        yield _fact("last used", first if first == last else f"between {first} and {last}")
     yield _fact("swept", ago(now - stock.swept) if stock.swept else "not yet")
     if stock.engines:
         yield _fact("in use", f"{counted(stock.held, 'entry')}, by {counted(stock.engines, 'process', 'processes')}")

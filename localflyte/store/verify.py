@@ -152,7 +152,7 @@ class _Verification:
                 self._blobs.check(digest)
             except CorruptBlobError as error:
                 cause = error.__cause__
-                why = f"cannot be read: {cause.strerror}" if isinstance(cause, OSError) else "is not what its name says"
+                why = f"cannot be read: {cause.strerror}" if isinstance(cause, OSError) else "has other content than was stored"
                 self._checked[digest] = why if there else "is missing"
             else:
                 self._checked[digest] = ""
