@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -374,6 +375,17 @@ def test_verify_as_json(shelves: Shelves, capsys: pytest.CaptureFixture[str]) ->
     assert code == 1
     assert (row["entries"], row["sound"], row["mended"]) == (2, False, True)
     assert [(fault["kind"], fault["where"]) for fault in row["faults"]] == [("entry", digest_of("three"))]
+
+
+def test_verify_shows_how_far_it_is_on_a_terminal_alone(
+    shelves: Shelves, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    code, out, err = call(capsys, "verify")
+    assert code == 0
+    assert "195.3/195.3 KiB" in err
+    assert out.endswith("Nothing is damaged.\n")
 
 
 def test_verify_notes_what_is_no_damage(shelves: Shelves, capsys: pytest.CaptureFixture[str]) -> None:
