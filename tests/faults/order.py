@@ -9,10 +9,11 @@ __all__ = ("NEXT", "Order")
 #: for each state of an action, the events that may come, and the state they lead to
 NEXT: dict[str, dict[str, str]] = {
     "": {"action.queued": "queued"},
-    "queued": {"action.hit": "hit", "attempt.started": "running", "action.finished": "finished"},
+    "queued": {"action.hit": "hit", "action.miss": "missed", "attempt.started": "running", "action.finished": "finished"},
+    "missed": {"attempt.started": "running", "action.finished": "finished"},
     "hit": {"action.finished": "finished"},
     "running": {"attempt.ended": "ended", "action.report": "running", "action.trace": "running"},
-    "ended": {"action.retrying": "waiting", "action.stored": "stored", "action.finished": "finished"},
+    "ended": {"action.retrying": "waiting", "action.diverged": "ended", "action.stored": "stored", "action.finished": "finished"},
     "waiting": {"attempt.started": "running", "action.finished": "finished"},
     "stored": {"action.finished": "finished"},
     "finished": {},
