@@ -57,7 +57,8 @@ def with_code(packed: Packed, codec: Codec) -> Packed:
                 pass
         return pickle
 
-    wire = codec.order(_replaced(unpackb(packed.data, strict_map_key=False), content))
+    # First what counts at all, where a HashMethod says so; and in the end what the new contents say of the order in a set.
+    wire = codec.order(_replaced(codec.order(unpackb(packed.data, strict_map_key=False)), content))
     digests = [f"{module}.{name} {digest}" for module, name in sorted(named) if (digest := _digest_of(module, name))]
     return packed._replace(canonical=b"\0".join((bytes(packb(wire)), "\n".join(digests).encode("utf-8", "surrogatepass"))))
 

@@ -28,6 +28,9 @@ class Port(Protocol):
         :return: its outputs, and its ``name`` and ``folder``
         """
 
+    async def aask(self, kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask the engine for what only it can tell, such as what a person has answered; cancelling the await takes it back."""
+
     def tell(self, kind: str, data: Mapping[str, Any]) -> None:
         """Send a one-way note to the engine: a trace, a report, a log record."""
 

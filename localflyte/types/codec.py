@@ -161,7 +161,7 @@ def _free(annotation: Any) -> Codec:
     """Make the codec of a type without a form of its own: Any, a class of the user, a callable, a bare collection."""
     bare = _BARE.get(annotation) if isinstance(annotation, type) else None
     name = "Any" if annotation is Any else readable(annotation)
-    kinds = (annotation,) if isinstance(annotation, type) and annotation is not object else ()
+    kinds = (annotation,) if isinstance(annotation, type) and annotation not in (object, Any) else ()
 
     def encode_bare(value: Any) -> Any:
         if not isinstance(value, annotation):

@@ -69,6 +69,17 @@ def test_plain_data_stays_as_it_is(project: Project, passed: str) -> None:
     assert call(project, passed, "def f(x): return 1")[1] == call(project, passed, "def f(x): return 2")[1]
 
 
+def test_a_hash_method_of_ones_own_is_all_that_counts(project: Project) -> None:
+    main = "import other\nfrom typing import Annotated, Any\nfrom localflyte.io import HashFunction\n"
+    main += "@env.task\ndef task(x: Annotated[Any, HashFunction.from_fn(lambda value: 'always')]) -> int: return 1\n"
+    digests = set()
+    for number in (1, 2):
+        project.imported(project.write({"main": main, "other": f"class M:\n    def f(self): return {number}"}))
+        invocation = invocation_for(sys.modules["main"].task, (sys.modules["other"].M(),), {})
+        digests.add(make_key(invocation, Contents()).parts["input:x"])
+    assert len(digests) == 1
+
+
 def test_code_of_an_input_that_is_ignored_does_not_count(project: Project) -> None:
     main = "import other\nfrom typing import Any\nfrom localflyte.spec.cache import Cache\n"
     main += "@env.task(cache=Cache('auto', ignored_inputs='x'))\ndef task(x: Any) -> int: return 1\n"

@@ -97,3 +97,25 @@ def test_a_miss_can_be_explained_part_by_part() -> None:
 def test_an_input_that_cannot_be_read_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
         key(x=Packed(b"", (Ref("file", "/not/there"),)))
+
+
+def test_a_table_counts_by_its_content_and_its_format(tmp_path: Path) -> None:
+    """Frames that a task gives lie in new files, whose names are made up, in every run."""
+    for name in ("one", "two"):
+        (tmp_path / name).write_bytes(b"PAR1 the same table")
+    keys = {
+        key(x=Packed(b"\x01", (Ref("file", str(tmp_path / name), "", name, form),))).digest
+        for name, form in (("one", "parquet"), ("two", "parquet"), ("two", "csv"))
+    }
+    assert len(keys) == 2
+
+
+def test_a_hash_of_ones_own_stands_for_the_content_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+
+    def digest(name: str, given: str) -> str:
+        return str(key(x=Packed(b"\x01", (Ref("file", str(tmp_path / name), given),))).digest)
+
+    assert digest("a", "k") == digest("b", "k") != digest("a", "l")
+    assert digest("a", "") not in (digest("b", ""), digest("a", "k"))

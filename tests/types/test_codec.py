@@ -490,3 +490,8 @@ def test_any_duration_comes_back(value: timedelta) -> None:
 @given(st.dictionaries(st.tuples(st.integers(0, 9), st.text()), st.lists(st.floats(allow_nan=False))))
 def test_any_dict_with_structured_keys_comes_back(value: dict[tuple[int, str], list[float]]) -> None:
     assert carry(dict[tuple[int, str], list[float]], value) == value
+
+
+def test_any_may_be_one_of_several() -> None:
+    assert carry(Any | int, 1) == 1
+    assert carry(Any | int, "text") == "text"
