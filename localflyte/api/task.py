@@ -35,7 +35,6 @@ from localflyte.api.resolve import invocation_for
 from localflyte.api.resolve import merge
 from localflyte.api.resolve import settle
 from localflyte.api.resolve import shown
-from localflyte.api.version import forget_changed
 from localflyte.api.version import forget_code
 from localflyte.errors import RuntimeSystemError
 from localflyte.errors import RuntimeUserError
@@ -308,11 +307,9 @@ class TaskTemplate(Generic[P, R, F]):
 
     def forget_code(self) -> None:
         """Look at the code again when it is next asked for: in a notebook, what it refers to may be another thing by then."""
-        if self._ref is not None and self._ref.pickle:
+        if carried := self._ref is not None and bool(self._ref.pickle):
             self._ref = None
-            self.plans.clear()
-            forget_code()
-        elif forget_changed(self.function):
+        if forget_code(self.function, everything=carried):
             self.plans.clear()
 
     def __reduce_ex__(self, protocol: Any) -> Any:

@@ -10,7 +10,7 @@ from localflyte.api.loaded import note_import
 from localflyte.spec.digest import sha256
 from localflyte.spec.plan import CacheTerms
 
-__all__ = ("AutoPolicy", "FunctionBodyPolicy", "cache_terms", "code_parts", "forget_changed", "forget_code", "get_default_policies")
+__all__ = ("AutoPolicy", "FunctionBodyPolicy", "cache_terms", "code_parts", "forget_code", "get_default_policies")
 
 OFF = CacheTerms()
 
@@ -89,17 +89,16 @@ def code_parts(function: Any) -> dict[str, str]:
     return known
 
 
-def forget_code() -> None:
-    """Take all code apart anew when it is next asked for: in a notebook, what a name means may be another thing by then."""
-    _parts.clear()
-    _stamps.clear()
+def forget_code(function: Any = None, *, everything: bool = True) -> bool:
+    """Take code apart anew when it is next asked for: a file may have changed, and in a notebook a name may mean another thing.
 
-
-def forget_changed(function: Any) -> bool:
-    """Take a function's code apart anew when it is next asked for, if a file that was looked at for it has changed.
-
-    :return: whether one has
+    :param everything: all code, and not only this function's if a file that was looked at for it has changed
+    :return: whether something was forgotten
     """
+    if everything:
+        _parts.clear()
+        _stamps.clear()
+        return True
     stamps = _stamps.get(function) if function is not None else None
     if not stamps:
         return False
