@@ -11,6 +11,7 @@ A row that an engine turns out to use after all, having read it just before it w
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 import uuid
@@ -44,6 +45,7 @@ SLACK = 60.0  # seconds by which the clock of an engine and that of a filesystem
 WEEK = 7 * 86400.0  # that what was damaged stays, for people who want to look at it
 BATCH = 200  # rows that are removed at once
 TOLD = 5  # problems that are kept of many
+_OF_USES = re.compile(r"\d+-[0-9a-f]{32}\Z")
 
 
 class Swept(NamedTuple):
@@ -189,7 +191,9 @@ class _Sweep:
         if self._dry_run:
             return 0
         self._index.touch(found.over)
-        return sum(self._remove_free(path) for path in found.files)
+        if os.path.islink(self._layout.live):
+            return 0
+        return sum(self._remove_free(path) for path in found.files if _OF_USES.match(os.path.basename(path)))
 
     def _oldest(self, max_age: float | None) -> float:
         return self._now - max_age if max_age is not None else float("-inf")
@@ -340,6 +344,9 @@ def _choose(
 
 
 def _list(folder: str) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
+    """List a folder that is ours, and none that a link leads to: what is listed is removed."""
+    if os.path.islink(folder):
+        return
     try:
         with os.scandir(folder) as found:
             entries = list(found)

@@ -84,7 +84,8 @@ def survey_uses(folder: str) -> Survey:
     """Look at what engines have used, and use."""
     found = Survey(set(), time.time(), {}, [])
     try:
-        names = os.listdir(folder)
+        with os.scandir(folder) as entries:  # a folder or a link is none of ours, and a pipe would be waited for
+            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
     except FileNotFoundError:
         return found
     since = found.since

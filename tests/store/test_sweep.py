@@ -10,20 +10,26 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgpack
 import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from localflyte.store import sweep as module
 from localflyte.store.index import Index
 from localflyte.store.index import UnusableIndexError
 from localflyte.store.layout import Layout
 from localflyte.store.lock import take_lock
+from localflyte.store.stock import count_stock
 from localflyte.store.sweep import is_due
 from localflyte.store.sweep import sweep
 from localflyte.store.uses import Uses
+from localflyte.store.verify import verify
 from tests.store.shelves import DAY
 from tests.store.shelves import Shelves
 from tests.store.shelves import digest_of
@@ -32,6 +38,7 @@ A, B, C = b"a" * 10_000, b"b" * 10_000, b"c" * 10_000
 KILLED = """
 import os, sys
 from localflyte.store.uses import Uses
+from localflyte.store.verify import verify
 uses = Uses(sys.argv[1])
 uses.note(sys.argv[2])
 os.kill(os.getpid(), 9)
@@ -249,6 +256,27 @@ def test_locks_that_nobody_holds_go(shelves: Shelves) -> None:
     held.release()
 
 
+@pytest.mark.parametrize("name", ["live", "turns", "blobs/new", "blobs/damaged", f"blobs/{digest_of('x')[:2]}"])
+def test_nothing_is_removed_behind_a_link(shelves: Shelves, tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "mine"
+    (mine / "folder").mkdir(parents=True)
+    for each in ("notes.txt", digest_of("x"), "1-" + "0" * 32):
+        (mine / each).write_text("mine")
+        os.utime(mine / each, (1, 1))
+    before = sorted(mine.rglob("*"))
+    (Path(shelves.layout.root) / name).symlink_to(mine)
+    sweep(shelves.layout, max_bytes=0, wanted=lambda entry: True, litter_age=0.0)
+    assert sorted(mine.rglob("*")) == before
+
+
+def test_only_files_of_uses_are_taken_for_such(shelves: Shelves) -> None:
+    os.mkdir(shelves.layout.live)
+    for name in ("notes.txt", "1-" + "0" * 32):
+        Path(shelves.layout.live, name).touch()
+    sweep(shelves.layout)
+    assert os.listdir(shelves.layout.live) == ["notes.txt"]
+
+
 # -- engines ----------------------------------------------------------------------------------------------------------
 
 
@@ -338,6 +366,60 @@ def test_runs_beside_a_sweep_without_end_lose_nothing(shelves: Shelves) -> None:
         os.utime(path, (time.time() - DAY,) * 2)
     sweep(shelves.layout, max_bytes=0)
     assert shelves.keys() == shelves.blobs_there() == set()
+
+
+# -- always -----------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_whatever_is_stored_the_rest_is_small_whole_and_used_last(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    shelves = Shelves(tmp_path_factory.mktemp("home"))
+    uses = Uses(shelves.layout.live)
+    count = data.draw(st.integers(0, 8))
+    ages = data.draw(st.lists(st.integers(1, 100), min_size=count, max_size=count, unique=True))
+    needs = [data.draw(st.sets(st.integers(0, 4))) for _ in range(count)]
+    held = data.draw(st.sets(st.sampled_from(range(count)))) if count else set()
+    for name, (age, blobs) in enumerate(zip(ages, needs, strict=True)):
+        shelves.add(str(name), *[bytes([blob]) * 1000 * (blob + 1) for blob in blobs], used=age * DAY)
+    for name in held:
+        uses.note(digest_of(str(name)))
+    limit = data.draw(st.integers(0, 20_000))
+    found = sweep(shelves.layout, max_bytes=limit)
+    left = [name for name in range(count) if shelves.has(str(name))[0]]
+    free = sorted(set(range(count)) - held, key=lambda name: ages[name])
+    assert held <= set(left)
+    assert [name for name in free if name in left] == free[: len(left) - len(held)]
+    assert found.left_bytes <= limit or set(left) == held
+    assert shelves.blobs_there() == {bytes([blob]) * 1000 * (blob + 1) for name in left for blob in needs[name]}
+    assert count_stock(shelves.layout).bytes == found.left_bytes
+    uses.end()
+    shelves.close()
+
+
+@pytest.mark.parametrize("function", ["rename", "unlink", "stat", "utime", "scandir"])
+@pytest.mark.parametrize("nth", range(6))
+def test_a_sweep_that_breaks_off_leaves_a_sound_store(shelves: Shelves, monkeypatch: pytest.MonkeyPatch, function: str, nth: int) -> None:
+    """Rows go before their blobs, so that no row that is left names a blob that is not."""
+    for number in range(4):
+        shelves.add(str(number), bytes([number]) * 1000, used=number * DAY)
+    real, calls = getattr(os, function), [0]
+
+    def fail(*args: Any, **options: Any) -> Any:
+        calls[0] += 1
+        if calls[0] > nth:
+            raise MemoryError
+        return real(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, function, fail)
+        with suppress(MemoryError):
+            sweep(shelves.layout, max_bytes=3500)
+    assert verify(shelves.layout).is_sound
+    os.utime(shelves.layout.swept)
+    sweep(shelves.layout, max_bytes=3500)
+    assert shelves.has("0", "1", "2", "3") == [True, True, False, False]
+    assert len(shelves.blobs_there()) == 2
 
 
 # -- when, and what can be wrong --------------------------------------------------------------------------------------

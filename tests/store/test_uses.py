@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -57,6 +58,15 @@ def test_what_a_killed_engine_used_is_found(tmp_path: Path) -> None:
 def test_lines_that_are_no_keys_count_for_nothing(tmp_path: Path) -> None:
     (tmp_path / "1-x").write_bytes(b"\xff\xfe\n../../etc/passwd\n" + b"c" * 64 + b"\nhalf")
     assert set(survey_uses(str(tmp_path)).over) == {"c" * 64}
+
+
+def test_what_is_no_file_counts_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "live" / "1-folder").mkdir(parents=True)
+    (tmp_path / "file").write_text("d" * 64)
+    (tmp_path / "live" / "1-link").symlink_to(tmp_path / "file")
+    os.mkfifo(tmp_path / "live" / "1-pipe")
+    found = survey_uses(str(tmp_path / "live"))
+    assert (found.held, found.over, found.files) == (set(), {}, [])
 
 
 def test_no_folder_is_no_use(tmp_path: Path) -> None:
