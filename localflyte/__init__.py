@@ -122,6 +122,8 @@ if TYPE_CHECKING:
     from localflyte import storage as storage
     from localflyte import syncify as syncify
     from localflyte import types as types
+    from localflyte.api.condition import ConditionWebhook as ConditionWebhook
+    from localflyte.api.condition import new_condition as new_condition
     from localflyte.api.context import ctx as ctx
     from localflyte.api.context import custom_context as custom_context
     from localflyte.api.context import get_custom_context as get_custom_context
@@ -136,14 +138,12 @@ if TYPE_CHECKING:
     from localflyte.checkpoint import Checkpoint as Checkpoint
     from localflyte.checkpoint import latest_checkpoint as latest_checkpoint
     from localflyte.cluster import AppHandle as AppHandle
-    from localflyte.cluster import ConditionWebhook as ConditionWebhook
     from localflyte.cluster import ImageBuild as ImageBuild
     from localflyte.cluster import build as build
     from localflyte.cluster import build_images as build_images
     from localflyte.cluster import deploy as deploy
     from localflyte.cluster import load_interactive_ctx as load_interactive_ctx
     from localflyte.cluster import load_plugin_config as load_plugin_config
-    from localflyte.cluster import new_condition as new_condition
     from localflyte.cluster import run_python_script as run_python_script
     from localflyte.cluster import serve as serve
     from localflyte.cluster import with_servecontext as with_servecontext
@@ -199,7 +199,7 @@ else:
             "CachePolicy": "spec.cache",
             "CacheRequest": "spec.cache",
             "Checkpoint": "checkpoint",
-            "ConditionWebhook": "cluster",
+            "ConditionWebhook": "api.condition",
             "Cron": "spec.trigger",
             "Device": "spec.resources",
             "DeviceClass": "spec.resources",
@@ -245,7 +245,7 @@ else:
             "load_plugin_config": "cluster",
             "logger": "logs",
             "map": "api.map",
-            "new_condition": "cluster",
+            "new_condition": "api.condition",
             "rerun": "running",
             "run": "running",
             "run_python_script": "cluster",

@@ -15,14 +15,12 @@ __all__ = (
     "AppHandle",
     "ClusterFunction",
     "ClusterRecord",
-    "ConditionWebhook",
     "ImageBuild",
     "build",
     "build_images",
     "deploy",
     "load_interactive_ctx",
     "load_plugin_config",
-    "new_condition",
     "run_python_script",
     "serve",
     "with_servecontext",
@@ -105,10 +103,6 @@ class AppHandle(ClusterRecord):
     instead = "Apps are served with the flyte SDK; localflyte runs tasks."
 
 
-class ConditionWebhook(ClusterRecord):
-    """Where a condition is announced."""
-
-
 class ImageBuild(ClusterRecord):
     """An image that was built."""
 
@@ -121,7 +115,6 @@ deploy = ClusterFunction(
 )
 load_interactive_ctx = ClusterFunction("flyte.load_interactive_ctx", "It opens the context of an action on a cluster in a notebook.")
 load_plugin_config = ClusterFunction("flyte.load_plugin_config", "It reads the configuration of a plugin that a cluster runs.")
-new_condition = ClusterFunction("flyte.new_condition", "Waiting for a person's answer is not in localflyte yet. " + WITH_THE_SDK)
 run_python_script = ClusterFunction(
     "flyte.run_python_script", "It sends a script to a cluster. Here, run it with `localflyte run`, or with Python itself."
 )

@@ -288,5 +288,7 @@ def _kept_sinks(settings: Settings, folder: str, notice: Callable[[str], None]) 
     """:return: the sinks that every run has, whoever watches it: its logs, and its page at the end"""
     from localflyte.observe.logs import LogSink
     from localflyte.observe.page import PageSink
+    from localflyte.observe.prompt import PromptSink
 
-    return LogSink(folder, notice, settings.log_cap_bytes), PageSink(folder, notice)
+    kept = (LogSink(folder, notice, settings.log_cap_bytes), PageSink(folder, notice))
+    return (*kept, PromptSink(folder, terminal)) if (terminal := _terminal()) else kept

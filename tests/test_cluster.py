@@ -17,7 +17,7 @@ import localflyte.remote
 import localflyte.sandbox
 from localflyte.errors import ClusterOnlyError
 
-FUNCTIONS = ["build", "build_images", "deploy", "new_condition", "run_python_script", "serve", "with_servecontext"]
+FUNCTIONS = ["build", "build_images", "deploy", "run_python_script", "serve", "with_servecontext"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

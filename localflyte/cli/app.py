@@ -24,6 +24,7 @@ COMMANDS = {
     "runs": ("localflyte.cli.history:runs", "List the runs of this machine, newest first."),
     "show": ("localflyte.cli.history:show", "Show the tree of one run: states, durations, attempts, errors."),
     "logs": ("localflyte.cli.history:logs", "Print what the tasks of a run printed."),
+    "signal": ("localflyte.cli.signal:signal", "Answer what a task of a run asks."),
     "cache": ("localflyte.cli.cache:cache", "Look into the store of cached results, and look after it."),
     "doctor": ("localflyte.cli.doctor:doctor", "Say what this machine holds tasks to, and prove it."),
 }
@@ -39,7 +40,6 @@ ON_A_CLUSTER = (
     "get",
     "prefetch",
     "serve",
-    "signal",
     "start",
     "stop",
     "whoami",

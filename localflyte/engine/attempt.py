@@ -131,6 +131,8 @@ class Attempt:
             case ["run", int(number), int(plan), inputs, str(group), dict(context), dict(options)]:
                 invocation = self._invocation(plan, inputs, group, context)
                 self._begin(child, number, self._host.spawned(self.call, invocation, options))
+            case ["ask", int(number), str(kind), dict(data)]:
+                self._begin(child, number, self._host.asked(self.call, kind, data))
             case ["cancel", int(number)]:
                 scope = self._calls.get(number)
                 if scope is not None:

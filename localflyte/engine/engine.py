@@ -45,6 +45,7 @@ from localflyte.settings import Settings
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
+from localflyte.spec.outcome import Status
 from localflyte.spec.packed import Packed
 from localflyte.spec.run import RunRequest
 from localflyte.spec.run import RunResult
@@ -151,6 +152,13 @@ class Engine:
             # Its name is taken, its folder cannot be made, or an option is what flyte.run itself would have refused.
             return failure(to_info(error, "")), {"name": "", "folder": ""}
         return result.outcome, {"name": result.name, "folder": result.folder}
+
+    async def asked(self, call: Call, kind: str, data: Mapping[str, Any]) -> tuple[Outcome, Mapping[str, Any]]:
+        """Answer what a task asks for that is no call."""
+        try:
+            return Outcome(status=Status.SUCCEEDED), await call.run.conditions.answer(call, kind, data)
+        except (BaseRuntimeError, OSError) as error:
+            return failure(to_info(error, "")._replace(platform=type(error).__name__)), {}
 
     def told(self, call: Call, kind: str, data: Mapping[str, Any]) -> None:
         """Pass a one-way note of a task on to the sinks."""

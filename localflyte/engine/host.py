@@ -53,5 +53,8 @@ class Host(Protocol):
     def spawned(self, parent: Call, invocation: Invocation, options: Mapping[str, Any]) -> Coroutine[Any, Any, Answer]:
         """Carry a run that a task started."""
 
+    def asked(self, call: Call, kind: str, data: Mapping[str, Any]) -> Coroutine[Any, Any, Answer]:
+        """Answer what a task asks for that is no call."""
+
     def told(self, call: Call, kind: str, data: Mapping[str, Any]) -> None:
         """Pass a one-way note of a task on."""

@@ -12,6 +12,7 @@ from msgpack import packb
 
 from localflyte.engine.admission import Slots
 from localflyte.engine.clocks import Clocks
+from localflyte.engine.conditions import Conditions
 from localflyte.engine.counts import Counts
 from localflyte.engine.pods import Pods
 from localflyte.engine.traces import Traces
@@ -66,6 +67,8 @@ class RunState:
         self.slots = (Slots(limit),) if limit else ()
         #: calls that are accepted and not finished
         self.in_flight = 0
+        #: what its tasks ask people
+        self.conditions = Conditions(folder)
         #: what bounds the time of its calls
         self.clocks = Clocks()
         #: what traced calls of actions that are under way gave, for their next attempts
@@ -122,6 +125,7 @@ class RunState:
 
     def close(self) -> None:
         """Flush and close every sink."""
+        self.conditions.close()
         self.flush()
         for sink in tuple(self._sinks):
             close = getattr(sink, "close", None)

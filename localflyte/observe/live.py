@@ -12,9 +12,9 @@ from localflyte.observe.lines import Backlog
 from localflyte.observe.lines import Item
 from localflyte.observe.lines import Lines
 from localflyte.observe.lines import whose
-from localflyte.observe.plain import LENDING
 from localflyte.observe.plain import TOLD
 from localflyte.observe.plain import describe
+from localflyte.observe.plain import lent
 from localflyte.observe.plain import tell_failure
 from localflyte.observe.pump import Pump
 from localflyte.observe.tally import Counts
@@ -67,7 +67,7 @@ class LiveConsole:
     def __call__(self, event: Event) -> None:
         with self._lock:
             call = self.tally(event)
-            self._lent += LENDING.get(event.kind, 0)
+            self._lent += lent(event)
         if self._set_aside:
             return
         self._fresh = True

@@ -11,6 +11,8 @@ attempt.started    attempt, pid
 attempt.ended      attempt, status, seconds, cpu_seconds, peak_memory (bytes), error {code, message}
 attempt.paused     attempt, where: a person looks into it with a debugger
 attempt.resumed    attempt
+condition.waiting  condition (as in `localflyte.runs.conditions.Condition`), here: whether it is asked on the terminal
+condition.ended    number, here, status ("answered" | "timed out" | "given up")
 action.retrying    attempt, delay
 action.stored      key
 action.finished    status, cached, attempts, seconds (of its last attempt), error {kind, code, message, traceback}

@@ -11,6 +11,7 @@ from _socket import MSG_DONTWAIT
 from _thread import allocate_lock
 from _thread import get_ident
 from collections import deque
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
@@ -171,7 +172,21 @@ class Link:
         assert message is not None  # else the line above has raised
         return outputs, message[4]
 
+    async def aask(self, kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask the engine for what only it can tell; cancelling the await takes the question back.
+
+        :return: the answer
+        """
+        message = await self._await(lambda waiter: self._post(waiter, lambda _: ("ask", kind, dict(data))))
+        _outputs(message)
+        assert message is not None  # else the line above has raised
+        answer: Mapping[str, Any] = message[4]
+        return answer
+
     async def _ask(self, kind: str, invocation: Invocation, *more: Any) -> list[Any] | None:
+        return await self._await(lambda waiter: self._submit(kind, invocation, waiter, *more))
+
+    async def _await(self, submit: Callable[[Waiter], int]) -> list[Any] | None:
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -179,7 +194,7 @@ class Link:
             self._open()
         self._attach(loop)
         waiter = Waiter(loop.create_future(), loop)
-        number = self._submit(kind, invocation, waiter, *more)
+        number = submit(waiter)
         try:
             await waiter.future
         except asyncio.CancelledError:
@@ -188,21 +203,29 @@ class Link:
         return waiter.message
 
     def _submit(self, kind: str, invocation: Invocation, waiter: Waiter, *more: Any) -> int:
-        self._check_process()
-        if not self._opened:
-            self._open()
         plan = invocation.plan
         problem = breach(plan.task.name, "inputs", invocation.inputs.items(), plan.max_inline_io_bytes)
         if problem is not None:
             raise from_info(problem)
+        inputs, context = dict(invocation.inputs), dict(invocation.custom_context)
+        return self._post(waiter, lambda caller: (kind, self._know(caller, plan), inputs, invocation.group, context, *more))
+
+    def _post(self, waiter: Waiter, message: Callable[[Caller], tuple[Any, ...]]) -> int:
+        """Send a message that is answered, once there is a place for it.
+
+        :param message: its kind, and what follows the number; called with the lock held
+        :return: its number
+        """
+        self._check_process()
+        if not self._opened:
+            self._open()
         with self._state:
             if self._gone:
                 raise EngineGoneError
             caller = waiter.caller = self._calling()
-            known = self._know(caller, plan)
+            kind, *rest = message(caller)
             number = self._calls + 1
-            inputs, context = dict(invocation.inputs), dict(invocation.custom_context)
-            frame = self._frame(caller, kind, number, known, inputs, invocation.group, context, *more)
+            frame = self._frame(caller, kind, number, *rest)
             self._calls = number
             self._waiters[number] = waiter
             if caller.in_flight >= self._window:

@@ -1,0 +1,51 @@
+"""Tasks that ask people."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import localflyte as flyte
+
+env = flyte.TaskEnvironment(name="asking")
+
+
+@env.task
+async def approve(prompt: str) -> bool:
+    condition = await flyte.new_condition.aio("approval", prompt=prompt)
+    return bool(await condition.wait.aio())
+
+
+@env.task
+def all_kinds() -> list[str]:
+    answers = [flyte.new_condition(kind.__name__, prompt=f"A {kind.__name__}?", data_type=kind).wait() for kind in (bool, int, float, str)]
+    return [repr(answer) for answer in answers]
+
+
+@env.task
+async def at_once() -> list[int]:
+    conditions = [await flyte.new_condition.aio(f"number{n}", prompt="Which?", data_type=int, description="Any.") for n in range(3)]
+    return list(await asyncio.gather(*(condition.wait.aio() for condition in conditions)))
+
+
+@env.task
+async def impatient() -> str:
+    condition = await flyte.new_condition.aio("late", timeout=timedelta(milliseconds=100))
+    try:
+        await condition.wait.aio()
+    except flyte.errors.ConditionTimedoutError as error:
+        return str(error)
+    return "answered"
+
+
+@env.task
+def twice() -> None:
+    flyte.new_condition("same")
+    flyte.new_condition("same")
+
+
+@env.task
+async def announced(url: str) -> float:
+    hook = flyte.ConditionWebhook(url, {"text": "Answer at {callback_uri}", "list": ["{callback_uri}"], "number": 1})
+    condition = await flyte.new_condition.aio("announced", data_type=float, webhook=hook)
+    return float(await condition.wait.aio())
