@@ -30,7 +30,7 @@ def outline_of_source(source: bytes, file: str = "") -> Outline:
     :raises SyntaxError: if it is no Python
     :raises RecursionError: if it is nested too deeply to look into
     """
-    kept = _place_beside(file) if file else ""
+    kept = _place_beside(file) if file.endswith(".py") else ""
     digest = sha256(source)
     rows = _read(kept, digest) if kept else None
     if rows is None:
@@ -44,16 +44,15 @@ def outline_of_source(source: bytes, file: str = "") -> Outline:
 
 
 def _place_beside(file: str) -> str:
-    """:return: where the outline of a file is kept; empty where Python keeps no compiled files either"""
-    from importlib.util import cache_from_source
+    """:return: where the outline of a file is kept: in the folder in which Python would keep the compiled file"""
+    folder, _, name = file.rpartition("/")
+    if sys.pycache_prefix is None:
+        folder = f"{folder}/__pycache__"
+    else:
+        from importlib.util import cache_from_source
 
-    try:
-        compiled = cache_from_source(file)
-    except (NotImplementedError, ValueError):
-        return ""
-    folder = os.path.dirname(compiled)
-    stem = os.path.basename(file).removesuffix(".py")
-    return f"{folder}/{stem}.localflyte-{FORM}" if os.path.isdir(folder) else ""
+        folder = os.path.dirname(cache_from_source(file))
+    return f"{folder}/{name.removesuffix('.py')}.localflyte-{FORM}"
 
 
 def _read(path: str, digest: str) -> Any:
@@ -69,7 +68,7 @@ def _read(path: str, digest: str) -> Any:
 
 
 def _write(path: str, digest: str, rows: Any) -> None:
-    if sys.dont_write_bytecode:
+    if sys.dont_write_bytecode or not os.path.isdir(os.path.dirname(path)):
         return
     body: bytes = packb(rows)
     draft = f"{path}.{os.getpid()}.{id(rows):x}"

@@ -103,7 +103,7 @@ async def _answer(host: Host, call: Call, tried: Tried | None) -> Outcome:
     async with memo.turn(run, key, call):  # with serialize: identical work waits for the one that does it
         is_checked = run.request.check_determinism and not call.again
         if is_checked:
-            found = Found(why="every call that can be cached is carried twice")
+            found = Found(why="every call that can be cached is carried twice" if run.request.explain else "")
         else:
             found = await memo.fetch(run, memo.look(run, key) if tried is None else tried.found, call.action)
         if found.outputs is not None:

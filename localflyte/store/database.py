@@ -126,6 +126,7 @@ def _vet(connection: sqlite3.Connection) -> None:
     :raises sqlite3.Error: if it is damaged, foreign, read-only or held by somebody
     """
     connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA auto_vacuum = FULL")  # of a new one: what follows writes its first page, and after that it is too late
     connection.execute("BEGIN IMMEDIATE")
     rows = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
     for kind, name, sql in rows:

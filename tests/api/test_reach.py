@@ -297,3 +297,79 @@ def test_outlines_are_kept_beside_compiled_files_and_made_again(project: Project
         assert project.load(folder) == first
     (folder / "other.py").write_text("def f(x): return x + 2")
     assert project.load(folder).version != first.version
+
+
+KNOWN = {
+    "main": '''
+import enum
+import functools
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+from typing import NamedTuple
+from typing import Optional
+
+import other
+
+RATE, WORD, TABLE = 1.5, re.compile("a+"), OrderedDict(a={1, 2, "b"}, b=(None, b"x", 1 << 70))
+Maybe = Optional[list["Point"]]
+
+
+class Color(enum.Enum):
+    RED = enum.auto()
+    GREEN = "g"
+
+
+class Pair(NamedTuple):
+    left: int = 1
+    right: str = "r"
+
+
+@dataclass(frozen=True)
+class Point:
+    """Doc."""
+
+    x: float = RATE
+    colors: list[Color] = field(default_factory=list)
+
+    @property
+    def area(self) -> float:
+        return self.x * other.LIMIT
+
+    @classmethod
+    def make(cls, *values: Any, **more: int) -> "Point":
+        return cls(*values, **more)
+
+
+def made(n):
+    def inner(x, *, by=Color.RED):
+        return x + n
+    return inner
+
+
+add = functools.partial(made(2), 3)
+steps = [lambda x: x, add, len]
+
+
+@env.task
+def task(x: int, maybe: Maybe = None) -> int:
+    """Doc."""
+    import json
+    match x:
+        case 1 | 2: return f"{x!r:>{RATE}} {WORD}"
+        case _: return sum(step(x) for step in steps) + Point.make(x).area + Pair().left + len(TABLE)
+''',
+    "other": "LIMIT = 3\n",
+}
+
+
+def test_a_version_is_known_for_good(project: Project) -> None:
+    """The same in every process and Python. A change here makes every cache on earth miss once: then SCHEMA has to change too."""
+    terms = project(KNOWN)
+    assert terms.problem == ""
+    assert {name: digest[:8] for name, digest in terms.parts.items()} == PARTS
+
+
+PARTS: dict[str, str] = {}

@@ -127,6 +127,16 @@ def test_a_dry_run_says_what_would_go_and_removes_nothing(shelves: Shelves, limi
 # -- blobs and code ---------------------------------------------------------------------------------------------------
 
 
+def test_the_index_gives_its_room_back(shelves: Shelves) -> None:
+    for number in range(300):
+        shelves.index.set(digest_of(str(number)), bytes(10_000))
+    sweep(shelves.layout)
+    size = os.path.getsize(os.path.join(shelves.layout.index, "cache.db"))
+    assert size > 3_000_000
+    sweep(shelves.layout, wanted=lambda entry: True)
+    assert os.path.getsize(os.path.join(shelves.layout.index, "cache.db")) < 100_000
+
+
 def test_a_blob_stays_as_long_as_an_entry_names_it(shelves: Shelves) -> None:
     shelves.add("old", A, B, used=20 * DAY)
     shelves.add("new", A, used=1 * DAY)
