@@ -132,7 +132,7 @@ def test_the_index_gives_its_room_back(shelves: Shelves) -> None:
         shelves.index.set(digest_of(str(number)), bytes(10_000))
     sweep(shelves.layout)
     size = os.path.getsize(os.path.join(shelves.layout.index, "cache.db"))
-    assert size > 3_000_000
+    assert size > 1_000_000  # and the rest of it in the log of changes
     sweep(shelves.layout, wanted=lambda entry: True)
     assert os.path.getsize(os.path.join(shelves.layout.index, "cache.db")) < 100_000
 
