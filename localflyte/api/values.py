@@ -8,7 +8,9 @@ from enum import Enum
 from types import BuiltinFunctionType
 from types import MethodType
 from types import ModuleType
+from types import UnionType
 from typing import Any
+from typing import Optional
 
 from localflyte.spec.digest import sha256
 
@@ -17,6 +19,7 @@ __all__ = ("Describer", "UncertainError", "is_plain", "is_stateless")
 MOST = 200_000  # objects; beyond that, a global is data, and belongs into a File
 LONG = 1024  # bytes; longer text stands as its digest
 
+_OptionalForm = type(Optional[int])  # noqa: UP045 - it is about the way this is written
 _PLAIN = (type(None), bool, int, float, complex, type(Ellipsis), type(NotImplemented))
 #: Their state is about who holds them now, never about what code computes.
 _STATELESS = frozenset({"_thread", "threading", "_contextvars", "contextvars", "logging", "_asyncio", "asyncio.locks"})
@@ -81,6 +84,9 @@ class Describer:
             return code
         if is_stateless(value):
             return f"a {kind.__module__}.{kind.__qualname__}"
+        if kind is UnionType or kind is _OptionalForm or kind.__name__ == "Union":
+            # ``Optional[X]`` and ``X | None`` are one from Python 3.14 on, and two before.
+            return f"union[{', '.join(self.describe(each, where) for each in value.__args__)}]"
         if kind.__name__ == "TypeAliasType" and kind.__module__ in ("typing", "typing_extensions"):
             return f"type {self.describe(value.__value__, where)}"
         return self._by_reduction(value, where)
