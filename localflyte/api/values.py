@@ -84,7 +84,7 @@ class Describer:
             return code
         if is_stateless(value):
             return f"a {kind.__module__}.{kind.__qualname__}"
-        if kind is UnionType or kind is _OptionalForm or kind.__name__ == "Union":
+        if kind is UnionType or kind is _OptionalForm:
             # ``Optional[X]`` and ``X | None`` are one from Python 3.14 on, and two before.
             return f"union[{', '.join(self.describe(each, where) for each in value.__args__)}]"
         if kind.__name__ == "TypeAliasType" and kind.__module__ in ("typing", "typing_extensions"):
