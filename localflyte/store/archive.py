@@ -164,8 +164,9 @@ class _Folder:
                 count.add(file.size)
                 try:
                     data = open_regular(file.path)
-                except OSError as error:
-                    raise ArchiveError(f"{file.path} cannot be read: {error.strerror}") from error
+                except OSError:
+                    self.refused.add(os.path.relpath(file.path, self._path))
+                    continue
                 with data:
                     yield Member(kind, file.digest, file.size, data)
 

@@ -368,6 +368,15 @@ def test_verify_exits_with_what_it_found(shelves: Shelves, capsys: pytest.Captur
     assert call(capsys, "verify")[0] == 0
 
 
+def test_verify_lists_some_of_many_faults(shelves: Shelves, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(25):
+        shelves.add(f"more {number}")
+    shelves.sql("UPDATE Cache SET value = x'00' WHERE key NOT LIKE 'code:%'")
+    _, out, _ = call(capsys, "verify")
+    assert out.count("  removed   record ") == 20
+    assert "  and 8 more; --json lists all\n28 faults, all mended" in out
+
+
 def test_verify_as_json(shelves: Shelves, capsys: pytest.CaptureFixture[str]) -> None:
     shelves.path(B).unlink()
     code, out, _ = call(capsys, "verify", "--json")
@@ -440,6 +449,29 @@ def test_what_is_damaged_is_not_exported_and_the_code_says_so(shelves: Shelves, 
     assert "a result of other.report is left out: blob " in err
 
 
+def test_what_another_version_wrote_is_left_alone_and_told(shelves: Shelves, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call(capsys, "export", str(tmp_path / "folder"))
+    body = msgpack.packb({"schema": 99})
+    value = hashlib.sha256(body).digest() + body
+    (tmp_path / "folder" / "records" / digest_of("one")[:2] / digest_of("one")).write_bytes(value)
+    shelves.index.set(digest_of("other"), value)
+    code, out, _ = call(capsys, "import", str(tmp_path / "folder"))
+    assert code == 0
+    assert out.endswith("Left out: 1 entry of another version of localflyte.\n")
+    assert "others     1 entry of another version of localflyte, left alone" in call(capsys, "stat")[1]
+    assert "note: 1 entry of another version of localflyte, left alone" in call(capsys, "verify")[1]
+
+
+def test_some_of_many_problems_are_told(shelves: Shelves, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call(capsys, "export", str(tmp_path / "folder"))
+    for number in range(15):
+        (tmp_path / "folder" / "blobs" / f"stray{number}").touch()
+    code, _, err = call(capsys, "import", str(tmp_path / "folder"))
+    assert code == 4
+    assert err.count("is no member of an archive") == 10
+    assert err.endswith("localflyte: and 5 more were left out\n")
+
+
 def test_an_archive_larger_than_the_store_may_be_is_refused(
     shelves: Shelves, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -476,6 +508,8 @@ def test_what_real_runs_store_is_listed_verified_and_cleared(home: Path, tmp_pat
         ("cached.writes_file", (("text", "'text'"),), 1),
     }
     assert call(capsys, "verify")[1].startswith("3 entries can be given out, and 2 blobs ")
+    assert "cached.writes_file" in call(capsys, "ls", "--run", "last")[1]
+    assert call(capsys, "ls", "--run", "last", "--json")[1].count("\n") == 1
     call(capsys, "clear", "--task", "double")
     run(cached.double, x=4, marks=marks)
     assert os.path.getsize(marks) == 4

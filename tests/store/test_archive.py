@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -250,6 +252,44 @@ def test_links_in_a_folder_are_not_followed(tmp_path: Path) -> None:
     archive = open_archive(str(tmp_path / "folder"), MOST)
     assert [member.kind for member in archive.members(*KINDS)] == [RECORDS]
     assert archive.refused == {GOOD, "records/ff"}
+
+
+def test_a_file_that_cannot_be_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path / "folder")
+    real = module.open_regular
+
+    def open_regular(path: str) -> Any:
+        if path.endswith(X):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(module, "open_regular", open_regular)
+    archive = open_archive(str(tmp_path / "folder"), MOST)
+    assert [member.digest for member in archive.members(*KINDS)] == [Y]
+    assert archive.refused == {GOOD}
+
+
+def test_a_member_of_less_than_nothing_is_damage(tmp_path: Path) -> None:
+    header = tarfile.TarInfo(GOOD)
+    header.size = -5
+    (tmp_path / "a.tar").write_bytes(header.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(DamagedArchiveError, match="-5 bytes"):
+        list(open_archive(str(tmp_path / "a.tar"), MOST).members(*KINDS))
+
+
+def test_a_blob_that_is_there_in_a_folder_is_not_written_again(tmp_path: Path) -> None:
+    data = b"x" * 1000
+    digest = hashlib.sha256(data).hexdigest()
+    path = tmp_path / "folder" / "blobs" / digest[:2] / digest
+    for content, is_kept in ((data, True), (b"y" * 1000, False)):
+        with create_archive(str(tmp_path / "folder")) as writer:
+            writer.add(BLOBS, digest, 1000, io.BytesIO(data))
+        path.write_bytes(content)
+        before = path.stat().st_ino
+        with create_archive(str(tmp_path / "folder")) as writer:
+            writer.add(BLOBS, digest, 1000, io.BytesIO(data))
+        assert (path.stat().st_ino == before) == is_kept
+        assert path.read_bytes() == data
 
 
 @pytest.fixture(scope="module")

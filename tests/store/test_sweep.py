@@ -504,6 +504,35 @@ def test_what_cannot_be_removed_is_told(shelves: Shelves, monkeypatch: pytest.Mo
     assert (found.entries, found.blobs) == (1, 0)
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_litter_that_cannot_be_removed_or_need_not_is_left(shelves: Shelves, monkeypatch: pytest.MonkeyPatch, dry_run: bool) -> None:
+    Path(shelves.layout.turns).mkdir()
+    Path(shelves.layout.turns, digest_of("free")).touch()
+    damaged = Path(shelves.layout.blobs, "damaged", "x")
+    damaged.parent.mkdir()
+    damaged.write_bytes(A)
+
+    def refuse(path: str, *_: Any) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(module.os, "unlink", refuse)
+    monkeypatch.setattr(module, "take_lock", lambda path: refuse(path) if path != shelves.layout.swept else take_lock(path))
+    found = sweep(shelves.layout, litter_age=0.0, dry_run=dry_run)
+    assert damaged.exists()
+    assert (found.litter, len(found.problems)) == ((1, 0) if dry_run else (0, 2))
+
+
+def test_only_a_few_problems_are_kept(shelves: Shelves, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(10):
+        shelves.put(bytes([number]) * 100)
+
+    def refuse(source: str, _: str) -> None:
+        raise PermissionError(13, "Permission denied", source)
+
+    monkeypatch.setattr(module.os, "rename", refuse)
+    assert len(sweep(shelves.layout).problems) == 5
+
+
 def test_a_store_whose_lock_cannot_be_made_is_an_error(shelves: Shelves) -> None:
     os.mkdir(shelves.layout.swept)
     with pytest.raises(OSError, match="swept"):

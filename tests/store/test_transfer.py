@@ -13,6 +13,7 @@ from typing import Any
 import msgpack
 import pytest
 
+from localflyte.store import transfer as module
 from localflyte.store.archive import BLOBS
 from localflyte.store.archive import CODE
 from localflyte.store.archive import RECORDS
@@ -210,6 +211,31 @@ def test_a_record_of_another_version_is_left_out(other: Shelves, tmp_path: Path)
     body = msgpack.packb({"schema": 99})
     found = take(other, write(tmp_path / "a.tar", (RECORDS, digest_of("x"), hashlib.sha256(body).digest() + body)))
     assert (found.entries, found.other_schema, found.problems) == (0, 1, ())
+
+
+def test_a_record_that_is_too_large_is_not_read(other: Shelves, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ROW_BYTES", 10)
+    found = take(other, write(tmp_path / "a.tar", (RECORDS, digest_of("x"), b"x" * 11)))
+    assert found.problems == (f"records/{digest_of('x')} is left out: it has 11 bytes, and 10 is the most",)
+
+
+def test_a_row_that_is_foreign_here_is_replaced(shelves: Shelves, target: str) -> None:
+    export_entries(shelves.layout, target)
+    shelves.sql("UPDATE Cache SET mode = 4, filename = '../x' WHERE key = ?", digest_of("one"))
+    assert take(shelves, target).entries == 1
+    assert verify(shelves.layout).is_sound
+
+
+def test_parts_of_a_version_that_are_foreign_are_not_exported(shelves: Shelves, target: str) -> None:
+    shelves.sql("UPDATE Cache SET mode = 4 WHERE key LIKE 'code:%'")
+    assert export_entries(shelves.layout, target).entries == 2
+
+
+def test_an_entry_of_another_version_here_stays(shelves: Shelves, target: str) -> None:
+    export_entries(shelves.layout, target)
+    body = msgpack.packb({"schema": 99})
+    shelves.index.set(digest_of("one"), hashlib.sha256(body).digest() + body)
+    assert (take(shelves, target).known, shelves.index.get(digest_of("one"))) == (2, hashlib.sha256(body).digest() + body)
 
 
 def test_a_pickle_is_never_read(other: Shelves, tmp_path: Path) -> None:
