@@ -77,5 +77,6 @@ class Project:
         importlib.invalidate_caches()
         sources.forget_owners()
         packages.package_version.cache_clear()
-        packages._distributions.cache_clear()
+        for each in (packages._distributions, packages._distributions_in, packages._provides):
+            each.cache_clear()
         forget_code()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import Any
 
+from localflyte.api.sources import file_of
 from localflyte.api.values import UncertainError
 from localflyte.spec.digest import sha256
 
@@ -21,29 +21,64 @@ def package_version(top: str) -> tuple[str, str]:
     :return: the name of the distribution and its version
     :raises UncertainError: if the module belongs to none and has no file either
     """
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import distribution
+    beside = _installed_beside(top)
+    if beside:
+        return "+".join(name for name, _ in beside), "+".join(version for _, version in beside)
     from importlib.metadata import version
 
-    try:
-        named_alike = distribution(top)
-        if _provides(named_alike, top):
-            return top, named_alike.version
-    except PackageNotFoundError:
-        pass
     names = sorted(set(_distributions().get(top, ())))
     if names:
         return "+".join(names), "+".join(version(name) for name in names)
     return top, _content_digest(top)
 
 
-def _provides(distribution: Any, top: str) -> bool:
-    """Whether a distribution of the same name really brings the module; that of another may do so."""
-    listed = distribution.read_text("top_level.txt")
-    if listed is not None:
+def _installed_beside(top: str) -> list[tuple[str, str]]:
+    """Look at what installers left beside the module: `importlib.metadata` says the same, after 20 to 40 ms.
+
+    :return: name and version of each distribution that brings the module
+    """
+    file = (file_of(top) or "").rstrip("/")
+    folder = os.path.dirname(file)
+    if os.path.basename(file).startswith("__init__."):
+        folder = os.path.dirname(folder)
+    if not folder:
+        return []
+    found = _distributions_in(folder)
+    alike = [each for each in found if each[0].lower().replace("-", "_") == top.lower()]
+    # One of the same name mostly is the one, and then the others need not be read.
+    chosen = [each for each in alike if _provides(each[2], top) is not False] or [each for each in found if _provides(each[2], top)]
+    return sorted((name, version) for name, version, _ in chosen)
+
+
+@lru_cache(maxsize=64)
+def _distributions_in(folder: str) -> list[tuple[str, str, str]]:
+    """:return: name, version and folder of all that is installed in a folder"""
+    found = []
+    for entry in sorted(os.listdir(folder)):
+        if entry.endswith(".dist-info"):
+            name, _, version = entry.removesuffix(".dist-info").partition("-")
+            found.append((name, version, f"{folder}/{entry}"))
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _provides(distribution: str, top: str) -> bool | None:
+    """:return: whether a distribution brings a module; another of that name may do so. ``None`` if it does not say"""
+    listed = _read(f"{distribution}/top_level.txt")
+    if listed:
         return top in listed.split()
-    files = distribution.files
-    return files is None or any(file.parts[0] in (top, f"{top}.py") or file.parts[0].startswith(f"{top}.") for file in files)
+    record = "\n" + _read(f"{distribution}/RECORD")
+    if len(record) == 1:
+        return None
+    return any(f"\n{top}{ending}" in record for ending in ("/", ".py,", ".cpython", ".abi3"))
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 @lru_cache(maxsize=1)
