@@ -26,6 +26,7 @@ COMMANDS = {
     "logs": ("localflyte.cli.history:logs", "Print what the tasks of a run printed."),
     "signal": ("localflyte.cli.signal:signal", "Answer what a task of a run asks."),
     "cache": ("localflyte.cli.cache:cache", "Look into the store of cached results, and look after it."),
+    "deploy": ("localflyte.cli.deploy:deploy", "Print what a cluster would be given (--dry-run)."),
     "doctor": ("localflyte.cli.doctor:doctor", "Say what this machine holds tasks to, and prove it."),
 }
 #: commands of flyte that make sense on a cluster only
@@ -34,7 +35,6 @@ ON_A_CLUSTER = (
     "build",
     "create",
     "delete",
-    "deploy",
     "edit",
     "gen",
     "get",

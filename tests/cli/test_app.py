@@ -48,7 +48,7 @@ def test_the_help_of_run_says_what_the_exit_codes_mean(capsys: pytest.CaptureFix
     [
         (["rnu"], "there is no command 'rnu'; did you mean 'run'?"),
         (["xyzzy"], "there is no command 'xyzzy'; the commands are run, runs, show, logs"),
-        (["deploy"], "`deploy` needs a Flyte cluster"),
+        (["serve"], "`serve` needs a Flyte cluster"),
         ([__file__], "is a file: `localflyte run "),
         (["--vresion"], "No such option '--vresion'"),
         (["run"], "say which file and which task: localflyte run FILE TASK"),

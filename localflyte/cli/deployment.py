@@ -1,0 +1,125 @@
+"""Deployment: what a cluster would be given of a program: its environments, their tasks, and what is wrong with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from localflyte.api.environment import Environment
+from localflyte.api.environment import TaskEnvironment
+from localflyte.api.resolve import plan_for
+from localflyte.api.task import TaskTemplate
+from localflyte.api.values import UncertainError
+from localflyte.api.version import code_parts
+from localflyte.errors import BaseRuntimeError
+from localflyte.spec.plan import Plan
+
+__all__ = ("Deployed", "Deployment", "plan_deployment")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """An environment with its tasks."""
+
+    name: str
+    kind: str
+    """The class of the environment."""
+    declared_at: str
+    depends_on: tuple[str, ...]
+    description: str
+    include: tuple[str, ...]
+    plans: tuple[Plan, ...]
+    triggers: Mapping[str, tuple[str, ...]]
+    """The triggers of each task that has some, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    environments: tuple[Deployed, ...]
+    problems: tuple[str, ...]
+    """What a deployment is refused for, or what would fail once it is there."""
+
+
+def plan_deployment(module: ModuleType, names: Iterable[str] = ()) -> Deployment:
+    """Collect what would be deployed.
+
+    :param module: the loaded program: the environments that it holds, and what they depend on
+    :param names: of environments; all by default
+    :raises LookupError: if it has no environment of a name
+    """
+    roots = [value for value in vars(module).values() if isinstance(value, Environment)]
+    wanted = list(names)
+    missing = [name for name in wanted if name not in {each.name for each in roots}]
+    if missing:
+        raise LookupError(f"there is no environment {missing[0]!r}; there are {', '.join(sorted({each.name for each in roots})) or 'none'}")
+    problems: list[str] = []
+    found = _reached([each for each in roots if not wanted or each.name in wanted], problems)
+    deployed = [_deployed(each, found, problems) for each in found.values()]
+    if not found:
+        problems.append("there is no environment in it: make one with flyte.TaskEnvironment(name=...)")
+    return Deployment(environments=tuple(deployed), problems=tuple(dict.fromkeys(problems)))
+
+
+def _reached(roots: list[Environment], problems: list[str]) -> dict[str, Environment]:
+    found: dict[str, Environment] = {}
+    ahead = list(reversed(roots))
+    while ahead:
+        environment = ahead.pop()
+        known = found.setdefault(environment.name, environment)
+        if known is environment:
+            ahead += [each for each in environment.depends_on if found.get(each.name) is not each]
+        else:
+            places = " and ".join(_place(each.declared_at) for each in (known, environment))
+            problems.append(f"two environments are called {environment.name!r}, {places}; give one of them another name")
+    return found
+
+
+def _deployed(environment: Environment, found: Mapping[str, Environment], problems: list[str]) -> Deployed:
+    tasks = list(environment.tasks.values()) if isinstance(environment, TaskEnvironment) else []
+    plans = []
+    for task in tasks:
+        try:
+            plans.append(plan_for(task, root=True))
+        except (TypeError, ValueError, BaseRuntimeError) as error:
+            problems.append(f"task {task.name}: {error}")
+        problems += _undeclared(task, environment, found)
+    return Deployed(
+        name=environment.name,
+        kind=type(environment).__name__,
+        declared_at=environment.declared_at,
+        depends_on=tuple(each.name for each in environment.depends_on),
+        description=environment.description or "",
+        include=environment.include,
+        plans=tuple(plans),
+        triggers={task.name: tuple(map(_trigger, task.triggers)) for task in tasks if task.triggers},
+    )
+
+
+def _undeclared(task: TaskTemplate[Any, Any, Any], environment: Environment, found: Mapping[str, Environment]) -> list[str]:
+    """:return: the tasks that it calls whose environments would not be there"""
+    if task.function is None:
+        return []
+    try:
+        parts = code_parts(task.function)
+    except (UncertainError, OSError, LookupError, SyntaxError):
+        return []  # what it calls cannot be told
+    called = [part.removeprefix("task ").partition(" #")[0] for part in parts if part.startswith("task ")]
+    return [
+        f"task {task.name} uses task {name}, and environment {name.rpartition('.')[0]!r} would not be deployed with it: write "
+        f"depends_on=[...] in environment {environment.name!r}, {_place(environment.declared_at)}"
+        for name in called
+        if "." in name and name.rpartition(".")[0] not in found
+    ]
+
+
+def _trigger(trigger: Any) -> str:
+    return f"{getattr(trigger, 'name', '')}: {getattr(trigger, 'automation', trigger)!r}"
+
+
+def _place(declared_at: str) -> str:
+    path, colon, line = declared_at.rpartition(":")
+    return f"{os.path.relpath(path)}:{line}" if colon else "somewhere"

@@ -1,0 +1,130 @@
+"""A dry run of a deployment says what a cluster would be given, and what it would refuse."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from localflyte.cli import main
+
+Deploy = Callable[..., tuple[int, str, str]]
+
+PROGRAM = """
+import flyte
+from helpers import through
+
+features = flyte.TaskEnvironment("features", description="What models are made of.")
+train = flyte.TaskEnvironment(
+    "train", cache="auto", queue="large", resources=flyte.Resources(cpu=2, memory=("1Gi", "2Gi"), gpu="A100:1", disk="5Gi"),
+    secrets=[flyte.Secret("TOKEN", group="team"), "PLAIN"], env_vars={"MODE": "fast", "A": "1"}, depends_on=[features],
+    image=flyte.Image.from_debian_base().with_pip_packages("pandas"), include=("data.txt",),
+)
+spare = flyte.TaskEnvironment("spare")
+empty = flyte.TaskEnvironment("empty")
+
+@features.task(triggers=flyte.Trigger("nightly", flyte.Cron("0 0 * * *")))
+async def build(x: int = 1) -> int:
+    return x
+
+@train.task(retries=3, timeout=flyte.Timeout(max_runtime=60, deadline=90))
+async def fit(x: int) -> int:
+    return await build(x)
+
+@train.task(cache=flyte.Cache("override", version_override="v1", serialize=True), interruptible=True)
+async def score(x: int) -> int:
+    return await through(extra, x)
+
+@spare.task(reusable=None, cache="disable")
+async def extra(x: int) -> int:
+    return x
+"""
+TWINS = 'import flyte\na = flyte.TaskEnvironment("same")\nb = flyte.TaskEnvironment("same")\n'
+HELPERS = "async def through(task, x):\n    return await task(x)\n"
+
+
+@pytest.fixture
+def deploy(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Deploy:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "helpers.py").write_text(HELPERS)
+
+    def run(*arguments: str, text: str = PROGRAM) -> tuple[int, str, str]:
+        (tmp_path / "program.py").write_text(textwrap.dedent(text))
+        code = main(["deploy", *arguments])
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+def test_everything_that_is_declared_is_shown(deploy: Deploy) -> None:
+    code, out, err = deploy("--dry-run", "program.py")
+    assert (code, err) == (0, "")
+    shown = {" ".join(line.split()) for line in out.splitlines()}
+    assert shown >= {
+        "What models are made of.",
+        "depends on features",
+        "include data.txt",
+        "resources cpu 2, memory 1.0 GiB to 2.0 GiB, gpu 1 A100, disk 5.0 GiB",
+        "secrets team/TOKEN, PLAIN",
+        "env_vars A, MODE",
+        "queue large",
+        "task train.fit(x: int) -> (o0: int)",
+        "retries 3",
+        "timeout max_runtime 1m 00s, deadline 1m 30s",
+        "cache auto",
+        "cache override, version v1, serialize",
+        "interruptible yes",
+        "no tasks",
+    }
+    assert any("image" in line and "pip pandas" in line for line in shown)
+    assert any(line.startswith("trigger nightly: Cron(") for line in shown)
+    assert "fast" not in out  # names of variables, not their values
+
+
+def test_what_would_not_be_there_is_told(deploy: Deploy) -> None:
+    code, out, err = deploy("--dry-run", "program.py", "train")
+    assert code == 1
+    assert "environment features" in out
+    assert "environment spare" not in out
+    assert "task train.score uses task spare.extra" in err
+    assert "depends_on=[...] in environment 'train', program.py:6" in err
+
+
+def test_two_environments_of_one_name_are_told(deploy: Deploy) -> None:
+    code, _, err = deploy(
+        "--dry-run", "program.py", text='import flyte\na = flyte.TaskEnvironment("same")\nb = flyte.TaskEnvironment("same")\n'
+    )
+    assert code == 1
+    assert "two environments are called 'same', program.py:2 and program.py:3" in err
+
+
+def test_a_program_without_environments_is_told(deploy: Deploy) -> None:
+    code, out, err = deploy("--dry-run", "program.py", text="x = 1\n")
+    assert (code, out.strip()) == (1, "")
+    assert "there is no environment in it" in err
+
+
+def test_it_is_one_object_of_json_for_programs(deploy: Deploy) -> None:
+    _, out, _ = deploy("--dry-run", "--json", "program.py", "train")
+    row = json.loads(out)
+    assert [each["name"] for each in row["environments"]] == ["train", "features"]
+    assert row["environments"][0]["plans"][0]["env_vars"] == ["A", "MODE"]
+    assert len(row["problems"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["program.py"], "deploy --dry-run program.py` shows"),
+        (["--dry-run", "program.py", "trian"], "there is no environment 'trian'; there are empty, features, spare, train"),
+        (["--dry-run", "progran.py"], "did you mean 'program.py'?"),
+    ],
+)
+def test_what_is_not_understood_is_one_line(deploy: Deploy, arguments: list[str], words: str) -> None:
+    code, _, err = deploy(*arguments)
+    assert code == 2
+    assert words in err
