@@ -15,7 +15,6 @@ from localflyte.engine.overruns import machine_ran_out
 from localflyte.engine.overruns import over_limit
 from localflyte.engine.overruns import ran_too_long
 from localflyte.engine.secrecy import afterwards
-from localflyte.engine.tried import tell_hit
 from localflyte.engine.verdict import failure
 from localflyte.engine.verdict import judge
 from localflyte.errors import ProtocolError
@@ -167,12 +166,12 @@ class Attempt:
         return Invocation(plan=self._plans[plan], inputs=inputs_from_wire(inputs), group=group, custom_context=context)
 
     def _call(self, child: Worker, number: int, invocation: Invocation) -> None:
-        call, tried = self._host.accept(self.call, invocation)
+        tried = self._host.look(self.call, invocation)
         if tried is not None and tried.found.outputs is not None:
             child.send("result", number, True, tried.found.outputs, {})
-            tell_hit(call, tried)  # after that, while the task goes on
+            self._host.found(self.call, invocation, tried)  # after that, while the task goes on
         else:
-            self._begin(child, number, self._host.nested(call, tried))
+            self._begin(child, number, self._host.nested(self._host.accept(self.call, invocation), tried))
 
     def _begin(self, child: Worker, number: int, work: Any) -> None:
         if number in self._calls:

@@ -26,6 +26,7 @@ from localflyte.engine.pods import Pods
 from localflyte.engine.runstate import RunState
 from localflyte.engine.runstate import Sink
 from localflyte.engine.tried import Tried
+from localflyte.engine.tried import tell_hit
 from localflyte.engine.verdict import failure
 from localflyte.errors import BaseRuntimeError
 from localflyte.errors import RuntimeUserError
@@ -122,19 +123,26 @@ class Engine:
             await self.memo.rest()
         return RunResult(name=name, folder=folder, outcome=outcome)
 
-    def accept(self, parent: Call, invocation: Invocation) -> tuple[Call, Tried | None]:
-        """Accept a call that a task made.
-
-        :return: it, and what the store has for it, where that can be told at once
-        """
-        call = self._call(parent.run, parent, invocation, parent)
+    def look(self, parent: Call, invocation: Invocation) -> Tried | None:
+        """:return: what the store has for a call that a task makes, where that can be told at once"""
         if invocation.plan.cache.behavior == "disable" or invocation.plan.pod_template is not None:
-            return call, None
+            return None
+        # Without its name, which is made while the task goes on with its answer.
+        call = Call(parent.run, invocation, "", parent, parent.depth + 1, "", parent, parent.again)
         self.gate.enter(call)
         try:
-            return call, at_once(self, call)
+            return at_once(self, call)
         finally:
             self.gate.leave(call)
+
+    def found(self, parent: Call, invocation: Invocation, tried: Tried) -> None:
+        """Take note of a call that a task made and that was answered at once."""
+        self.memo.note(tried.key)
+        tell_hit(self.accept(parent, invocation), tried)
+
+    def accept(self, parent: Call, invocation: Invocation) -> Call:
+        """Accept a call that a task made."""
+        return self._call(parent.run, parent, invocation, parent)
 
     async def nested(self, call: Call, tried: Tried | None = None) -> tuple[Outcome, Mapping[str, Any]]:
         """Carry a call that a task made and that was accepted."""

@@ -41,11 +41,14 @@ class Host(Protocol):
     def give_up(self, call: Call) -> None:
         """Stop importing the module of a call that may not wait for it any longer."""
 
-    def accept(self, parent: Call, invocation: Invocation) -> tuple[Call, Tried | None]:
-        """Accept a call that a task made.
+    def look(self, parent: Call, invocation: Invocation) -> Tried | None:
+        """:return: what the store has for a call that a task makes, where that can be told at once"""
 
-        :return: it, and what the store has for it, where that can be told at once
-        """
+    def found(self, parent: Call, invocation: Invocation, tried: Tried) -> None:
+        """Take note of a call that a task made and that was answered at once."""
+
+    def accept(self, parent: Call, invocation: Invocation) -> Call:
+        """Accept a call that a task made."""
 
     def nested(self, call: Call, tried: Tried | None) -> Coroutine[Any, Any, Answer]:
         """Carry a call that a task made and that was accepted."""

@@ -100,6 +100,8 @@ async def _answer(host: Host, call: Call, tried: Tried | None) -> Outcome:
         key = tried.key
     if key is None:
         return await _attempts(host, call)
+    if key.terms.serialize:
+        run.flush()  # while it waits for another engine nothing may happen here that has this done
     async with memo.turn(run, key, call):  # with serialize: identical work waits for the one that does it
         is_checked = run.request.check_determinism and not call.again
         if is_checked:
@@ -107,6 +109,7 @@ async def _answer(host: Host, call: Call, tried: Tried | None) -> Outcome:
         else:
             found = await memo.fetch(run, memo.look(run, key) if tried is None else tried.found, call.action)
         if found.outputs is not None:
+            memo.note(key)
             run.emit("action.hit", call.action, key=key.digest, why=found.why)
             return Outcome(status=Status.SUCCEEDED, outputs=found.outputs, cached=True, attempts=0)
         run.emit("action.miss", call.action, key=key.digest, parts=key.parts, why=found.why)

@@ -99,6 +99,7 @@ class RunState:
         if text not in self._said:
             self._said.add(text)
             self.emit("notice", text=text)
+            self.flush()  # it may be about a wait that has just begun
 
     def hide(self, name: str, value: str) -> None:
         """Hide the value of a secret from now on in everything that the run tells.

@@ -157,6 +157,14 @@ class Memo:
         except Exception as error:  # noqa: BLE001 - as above
             return self._unusable(run, error)
 
+    def note(self, key: Key) -> None:
+        """Note that an entry is used, so that a sweep leaves it alone. What `look` has found whole is noted by whoever gives it on."""
+        with suppress(OSError):  # a disk that is full: a sweep may take the entry, and then it is a miss
+            self._uses.note(key.digest)
+        with suppress(UnusableIndexError):
+            if len(self._uses) >= MOST_USES:
+                self._index.touch(self._uses.forget())
+
     async def commit(self, run: _Run, key: Key, outputs: Sequence[Packed], action: str, seconds: float = 0.0) -> tuple[Packed, ...] | None:
         """Store the outputs of a success.
 
@@ -167,7 +175,7 @@ class Memo:
             return None
         try:
             self._open()
-            self._note(key)
+            self.note(key)
             if key.contents and not await anyio.to_thread.run_sync(self._is_unchanged, key):
                 self._say(run, "input", f"the result of action {action} is not stored: a file among its inputs changed while it ran")
                 return None
@@ -238,8 +246,10 @@ class Memo:
             record = unpack_record(value, key.digest)
             why = _out_of_bounds(record, key, run)
             if not why:
-                self._note(key)
-                return _found(record, self._blobs)
+                found = _found(record, self._blobs)
+                if found.outputs is None:
+                    self.note(key)  # before its blobs are read, which a sweep may take
+                return found
         if self._tier is not None and (value := self._tier.record(key.digest)) is not None:
             record = unpack_record(value, key.digest)
             why = _out_of_bounds(record, key, run)
@@ -250,12 +260,6 @@ class Memo:
     def _unusable(self, run: _Run, error: Exception) -> Found:
         self._say(run, "lookup", f"a cached result could not be used and is computed again: {_text(error)}")
         return Found(why=_text(error))
-
-    def _note(self, key: Key) -> None:
-        with suppress(OSError):  # a disk that is full: a sweep may take the entry, and then it is a miss
-            self._uses.note(key.digest)
-        if len(self._uses) >= MOST_USES:
-            self._index.touch(self._uses.forget())
 
     def _describe(self, key: Key) -> str:
         """Store what the version was made of, unless that is there already.

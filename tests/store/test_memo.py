@@ -339,6 +339,7 @@ def test_what_is_looked_up_is_held_until_the_engine_has_nothing_to_do(home: Path
         key = await memo.key(new_run(), call_of())
         assert key is not None
         memo.look(new_run(), key)
+        memo.note(key)
         held = survey_uses(str(home / "store" / "live")).held
         await memo.rest()
         return held, survey_uses(str(home / "store" / "live")).held
@@ -432,6 +433,7 @@ def test_uses_are_written_down_before_they_fill_the_memory(
             key = await memo.key(new_run(), call)
             assert key is not None
             memo.look(new_run(), key)
+            memo.note(key)
         return {row.key: row.used for row in rows(home)}
 
     after = in_memo(home, work)
