@@ -139,7 +139,7 @@ class Memo:
             found = self._find(run, key)
             if found.outputs is None and found.large is None and not found.why and run.request.explain:
                 return Found(why=explain(self._past, key, run.name))
-        except (UnusableIndexError, PermissionError) as error:
+        except UnusableIndexError as error:
             self._say_unusable(run, error)
             return Found(why="the store cannot be used")
         except Exception as error:  # noqa: BLE001 - a cache is a comfort: whatever is wrong with it, the task runs
@@ -187,7 +187,7 @@ class Memo:
             record = pack_record(key, stored, run=run.name, action=action, seconds=seconds, code=code, scope=_scope(run))
             self._index.set(key.digest, record, tag=key.task)
             self._has_stored = True
-        except (UnusableIndexError, PermissionError) as error:
+        except UnusableIndexError as error:
             self._say_unusable(run, error)
             return None
         except Exception as error:  # noqa: BLE001 - not being able to store costs time, never the result
@@ -222,7 +222,10 @@ class Memo:
 
     def _open(self) -> None:
         if not self._is_open:
-            self._layout.prepare()
+            try:
+                self._layout.prepare()
+            except OSError as error:
+                raise UnusableIndexError(str(error)) from error
             self._is_open = True
 
     def _flush(self) -> None:
