@@ -1,4 +1,4 @@
-"""Mounts: a filesystem of a megabyte, or one that cannot be written, for one process and what it starts; this needs root."""
+"""Mounts: for one process and what it starts, a filesystem of a megabyte, or one that cannot be written; both need root."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 __all__ = ("BEGIN", "can_mount")
 
-#: begins a program that may call tiny(folder) and read_only(folder)
+#: begins a program that may call tiny(folder), read_only(folder) and powerless()
 BEGIN = """
 import ctypes, os
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -31,6 +31,13 @@ def read_only(folder):
     _own()
     _check(_libc.mount(folder.encode(), folder.encode(), None, 1 << 12, None))
     _check(_libc.mount(b"none", folder.encode(), None, 1 << 12 | 1 << 5 | 1, None))
+
+def powerless():
+    "Have bits of permission hold this process up, though it is root's."
+    header, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    _check(_libc.capget(header, data))
+    data[0] &= ~(1 << 1 | 1 << 2)
+    _check(_libc.capset(header, data))
 """
 
 

@@ -672,7 +672,8 @@ def test_row_36_the_order_is_one_that_can_be_broken() -> None:
     flyte.with_runcontext(sinks=[watch.append], overwrite_cache=True).run(misbehaving.fine.override(cache="auto"), x=3)
     events = [event for event in watch if event.kind not in ("log", "notice")]
     assert [event.kind for event in events] == [
-        "run.started", "action.queued", "action.miss", "attempt.started", "attempt.ended", "action.stored", "action.finished", "run.finished",
+        "run.started", "action.queued", "action.miss", "attempt.started", "attempt.ended", "action.stored",
+        "action.finished", "run.finished",
     ]  # fmt: skip
     for place in range(len(events) - 1):
         order = Order()
