@@ -11,6 +11,7 @@ from typing import Any
 from typing import Protocol
 
 from localflyte.api.members import home_of
+from localflyte.api.outline import Binding
 from localflyte.api.outline import Chain
 from localflyte.api.outline import Import
 from localflyte.api.outline import Outline
@@ -47,6 +48,7 @@ class Meanings:
         self._parts = parts
         # Each with its namespace, so that no other can get its id.
         self._lines: dict[int, tuple[Mapping[str, Any], dict[Chain, str]]] = {}
+        self._outlines: dict[int, tuple[Mapping[str, Any], Outline | None]] = {}
         self._constants: dict[tuple[int, str], str] = {}
 
     def resolved(self, chains: Iterable[Chain], cells: Mapping[str, Any], namespace: Mapping[str, Any], where: str) -> list[str]:
@@ -107,12 +109,16 @@ class Meanings:
         if label is not None:
             # What someone else's factory made: the way it was asked to is the project's.
             made = type(value) is FunctionType and label.startswith("package ") and "<locals>" in value.__code__.co_qualname
-            return " ".join([label, *(self._written(name, namespace) if made else ())])
+            return " ".join([label, *(_written(self._bindings(name, namespace)) if made else ())])
         if is_stateless(value):
             return self._parts.values.describe(value, where)
+        known = self._constants.get((id(namespace), name))
+        if known is not None:
+            return known
+        first = (id(namespace), name)
+        bindings = self._bindings(name, namespace)
         for _ in range(_FURTHEST):
-            outline = self._outline(namespace)
-            source = next((each.source for each in outline.bindings(name) if each.source[1]), None) if outline is not None else None
+            source = next((each.source for each in bindings if each.source[1]), None)
             if source is None:
                 break
             module = _absolute(source, namespace)
@@ -122,23 +128,29 @@ class Meanings:
             if owner_of(module) != "project":
                 return self._parts.foreign(module, source[1])
             name, namespace = source[1], vars(origin)
+            bindings = self._bindings(name, namespace)
         part = self._constants.get((id(namespace), name))
         if part is None:
-            self._lines.setdefault(id(namespace), (namespace, {}))
-            part = self._constants[id(namespace), name] = self._parts.new_label(f"constant {home_of(namespace)}.{name}")
+            part = self._parts.new_label(f"constant {home_of(namespace)}.{name}")
             # Also as it is written: what a program sets in its own process, a task's process does not see.
-            self._parts.add_part(part, [self._parts.values.describe(value, where), *self._written(name, namespace)])
+            self._parts.add_part(part, [self._parts.values.describe(value, where), *_written(bindings)])
+        self._constants[first] = self._constants[id(namespace), name] = part
+        self._lines.setdefault(id(namespace), (namespace, {}))
         return part
 
-    def _written(self, name: str, namespace: Mapping[str, Any]) -> list[str]:
-        """:return: digests of what the module's source binds a name to"""
+    def _bindings(self, name: str, namespace: Mapping[str, Any]) -> list[Binding]:
+        """:return: every way in which the source of the module with these globals binds a name"""
         outline = self._outline(namespace)
-        return [] if outline is None else sorted(each.digest for each in outline.bindings(name) if each.digest)
+        return [] if outline is None else outline.bindings(name)
 
     def _outline(self, namespace: Mapping[str, Any]) -> Outline | None:
         """:return: the outline of the module with these globals"""
-        file = namespace.get("__file__")
-        return self._parts.sources.of_file(str(file)) if file and owner_of(str(namespace.get("__name__", ""))) == "project" else None
+        known = self._outlines.get(id(namespace))
+        if known is None:
+            file = namespace.get("__file__")
+            project = bool(file) and owner_of(str(namespace.get("__name__", ""))) == "project"
+            known = self._outlines[id(namespace)] = (namespace, self._parts.sources.of_file(str(file)) if project else None)
+        return known[1]
 
     def imported(self, one: Import, namespace: Mapping[str, Any]) -> str:
         """Follow an import that stands inside of a function: as it is written, since it may or may not have happened yet."""
@@ -149,6 +161,10 @@ class Meanings:
         if name and name != "*" and owner_of(module) == "project" and owner_of(inner) == "project":
             return f"import {self._parts.module(inner)}"
         return f"import {self._parts.module(module)} {name}"
+
+
+def _written(bindings: list[Binding]) -> list[str]:
+    return sorted(each.digest for each in bindings if each.digest)
 
 
 def _absolute(one: Import, namespace: Mapping[str, Any]) -> str:

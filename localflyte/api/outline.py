@@ -98,6 +98,6 @@ class Outline:
         return Definition(kind, name, digest, names, imports, [Decorator(*each) for each in decorators], defaults, methods)
 
 
-def unpack(data: bytes) -> Any:
+def unpack(data: bytes | memoryview) -> Any:
     """:return: what was packed, with tuples for lists, which cost the garbage collector nothing"""
     return unpackb(data, use_list=False)

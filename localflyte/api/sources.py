@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
+from localflyte.api.kept import Stamp
+from localflyte.api.kept import outline_of_file
 from localflyte.api.kept import outline_of_source
 from localflyte.api.loaded import is_as_loaded
 from localflyte.api.loaded import is_older_than_this_process
@@ -104,11 +106,16 @@ class _File:
 
     __slots__ = ("outline", "source", "stamp", "sure")
 
-    def __init__(self, stamp: tuple[int, ...] | None, source: bytes, file: str) -> None:
+    def __init__(self, file: str, stamp: Stamp | None, namespace: Mapping[str, Any]) -> None:
         self.stamp = stamp
         self.sure = stamp is None or is_older_than_this_process(max(stamp[0], stamp[3]))
-        self.source = source if stamp is None or not self.sure else b""
-        self.outline = outline_of_source(source, file if stamp is not None else "") if source else None
+        self.source = b""
+        self.outline = outline_of_file(file, stamp) if stamp is not None and self.sure else None
+        if self.outline is None:
+            source = _source_of(file, stamp, namespace)
+            self.outline = outline_of_source(source, "" if stamp is None else file, stamp) if source else None
+            if not self.sure:
+                self.source = source
 
 
 _read: dict[str, _File] = {}
@@ -121,7 +128,7 @@ class Sources:
         self._files: dict[str, _File] = {}
         self._classes: dict[int, list[Outline]] = {}
 
-    def stamps(self) -> dict[str, tuple[int, ...] | None]:
+    def stamps(self) -> dict[str, Stamp | None]:
         """:return: what the files that were looked at can be told by"""
         return {name: each.stamp for name, each in self._files.items()}
 
@@ -198,8 +205,7 @@ def _read_file(file: str, namespace: Mapping[str, Any]) -> _File:
     if known is not None and stamp is not None and known.stamp == stamp:
         return known
     try:
-        source = _source_of(file, stamp, namespace)
-        read = _File(stamp, source, file)
+        read = _File(file, stamp, namespace)
     except (OSError, SyntaxError, ValueError, RecursionError) as error:
         raise UncertainError(f"the source {file} cannot be read: {type(error).__name__}: {error}") from error
     _read[file] = read
@@ -217,7 +223,7 @@ def _source_of(file: str, stamp: object, namespace: Mapping[str, Any]) -> bytes:
     return "".join(linecache.getlines(file, dict(namespace))).encode("utf-8", "surrogatepass")
 
 
-def stamp_of(file: str) -> tuple[int, ...] | None:
+def stamp_of(file: str) -> Stamp | None:
     """:return: what changes with a file; ``None`` for what is no file, as a notebook's cell"""
     try:
         status = os.stat(file)

@@ -17,7 +17,7 @@ OFF = CacheTerms()
 note_import()  # before the modules of the project are imported, since they import this one
 
 _parts: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
-_stamps: WeakKeyDictionary[Any, dict[str, tuple[int, ...] | None]] = WeakKeyDictionary()
+_stamps: WeakKeyDictionary[Any, dict[str, tuple[int, int, int, int] | None]] = WeakKeyDictionary()
 
 
 class FunctionBodyPolicy:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from msgpack import packb
 
 from localflyte.api import kept
+from localflyte.api.kept import outline_of_file
 from localflyte.api.kept import outline_of_source
 from localflyte.api.outline import Outline
 from localflyte.api.outlining import rows_of
@@ -80,6 +82,38 @@ def test_another_source_has_another(source: Path) -> None:
     assert "more" in other.bound()
     assert "more" in outline_of_source(SOURCE + b"more = 1\n", str(source)).bound()
     assert "more" not in outline_of_source(SOURCE, str(source)).bound()
+
+
+OLD = (1, 2, 3, 4)
+
+
+def test_a_file_that_has_not_changed_is_not_even_read(source: Path) -> None:
+    made = outline_of_source(SOURCE, str(source), OLD)
+    found = outline_of_file(str(source), OLD)
+    assert found is not None
+    assert found.bound() == made.bound()
+    assert outline_of_file(str(source), (1, 2, 3, 5)) is None
+    assert outline_of_file(str(source.parent / "other.py"), OLD) is None
+
+
+def test_a_file_that_changed_just_now_is_not_known_by_its_times(source: Path) -> None:
+    now = time.time_ns()
+    outline_of_source(SOURCE, str(source), (1, 2, 3, now))
+    assert outline_of_file(str(source), (1, 2, 3, now)) is None
+    outline_of_source(SOURCE, str(source), OLD)
+    assert outline_of_file(str(source), OLD) is not None
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"x" * 200])
+def test_what_is_damaged_is_made_again(source: Path, damage: bytes) -> None:
+    outline_of_source(SOURCE, str(source), OLD)
+    place = source.parent / "__pycache__" / "module.localflyte-1"
+    whole = place.read_bytes()
+    for broken in (damage, whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
+        place.write_bytes(broken)
+        assert outline_of_file(str(source), OLD) is None
+        assert outline_of_source(SOURCE, str(source), OLD).bound() == Outline(rows_of(SOURCE)).bound()
+        assert place.read_bytes() == whole
 
 
 @pytest.mark.parametrize("reason", ["no folder", "not wanted", "read-only", "no file"])
