@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from localflyte.api.meanings import Meanings
+from localflyte.api.members import DATA
 from localflyte.api.members import bytecode
 from localflyte.api.members import cells_of
 from localflyte.api.members import code_names
@@ -84,6 +85,8 @@ class Fingerprint:
 
     def code(self, value: Any) -> str | None:
         """:return: how code is called; it is added as a part later on. ``None`` for what is no code"""
+        if type(value) in DATA:
+            return None
         known = self._labels.get(id(value))
         if known is not None:
             return known[0]

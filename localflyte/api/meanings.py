@@ -67,6 +67,8 @@ class Meanings:
             if name in cells:
                 lines.add(self._closure(name, cells[name], where))
                 continue
+            if name not in namespace and name not in _REACH_ALL:  # a builtin, mostly
+                continue
             line = known.get(chain)
             if line is None:
                 line = known[chain] = self._global(chain, namespace, where)

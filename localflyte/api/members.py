@@ -10,7 +10,10 @@ from types import CodeType
 from types import FunctionType
 from typing import Any
 
-__all__ = ("bytecode", "cells_of", "code_names", "defaults_of", "functions_in", "home_of", "is_internal")
+__all__ = ("DATA", "bytecode", "cells_of", "code_names", "defaults_of", "functions_in", "home_of", "is_internal")
+
+#: The types of values that are surely no code.
+DATA = frozenset((type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset))
 
 #: Where a descriptor keeps the functions that it was made of.
 _HOLDERS = ("fget", "fset", "fdel", "__func__", "func", "__wrapped__", "wrapped")
@@ -20,6 +23,8 @@ def functions_in(member: Any) -> list[Any]:
     """:return: the Python functions behind a member of a class"""
     if type(member) is FunctionType:
         return [member]
+    if type(member) in DATA:
+        return []
     found: list[Any] = []
     if type(member).__module__ in _KNOWN_HOLDERS or hasattr(type(member), "__get__"):
         for name in _HOLDERS:
@@ -35,8 +40,10 @@ _KNOWN_HOLDERS = frozenset({"builtins", "functools"})
 
 def cells_of(function: Any) -> dict[str, Any]:
     """:return: the closure variables of a function that have a value"""
-    found = {}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+    found: dict[str, Any] = {}
+    if function.__closure__ is None:
+        return found
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__, strict=False):
         try:
             found[name] = cell.cell_contents
         except ValueError:  # not assigned yet

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any
 from typing import Protocol
 
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.packed import Packed
 
-__all__ = ("Port", "current_port", "enter_worker", "in_worker", "set_port")
+__all__ = ("Port", "current_port", "enter_worker", "in_worker", "set_port", "use_port_here")
 
 
 class Port(Protocol):
@@ -37,12 +38,22 @@ class Port(Protocol):
 
 _port: Port | None = None
 _in_worker = False
+#: where tasks run in threads of the caller's process: the port of the running code
+_here: ContextVar[Port | None] | None = None
 
 
 def set_port(port: Port | None) -> None:
     """Install the port of this process."""
     global _port  # noqa: PLW0603 - one process serves one task; this is its only door
     _port = port
+
+
+def use_port_here(port: Port) -> None:
+    """Install a port for the running code alone, and for what it starts with a copy of its context."""
+    global _here  # noqa: PLW0603 - made when first needed: elsewhere a call need not look
+    if _here is None:
+        _here = ContextVar("localflyte_port", default=None)
+    _here.set(port)
 
 
 def enter_worker() -> None:
@@ -53,9 +64,9 @@ def enter_worker() -> None:
 
 def in_worker() -> bool:
     """:return: whether this process is a worker, also while it only imports the user's modules"""
-    return _in_worker
+    return _in_worker or (_here is not None and _here.get() is not None)
 
 
 def current_port() -> Port | None:
     """:return: the port, or ``None`` where no task is running"""
-    return _port
+    return _port if _here is None else _here.get()
