@@ -13,6 +13,7 @@ from typing import Any
 from typing import ParamSpec
 from typing import TypeVar
 
+from localflyte.api.changes import times_changed
 from localflyte.api.context import current
 from localflyte.api.port import current_port
 from localflyte.api.port import in_worker
@@ -144,7 +145,7 @@ class Runner:
 
         own = (Aside(Passthrough(), Passthrough.KINDS, waited_for=True),)
         with watching():
-            engine = current_engine(load_settings, _kept_sinks)
+            engine = current_engine(load_settings, _kept_sinks, _serve_inline)
             return await finish(engine.submit(request, tuple(map(_aside, self._sinks)) or own), summarise=not self._sinks)
 
 
@@ -197,6 +198,7 @@ def surroundings() -> Surroundings:
         umask=umask,
         alias=bool(bridge and bridge.installed()),
         terminal=_terminal(),
+        times_changed=times_changed(),
     )
 
 
@@ -282,6 +284,12 @@ def _aside(sink: Any) -> Any:
     from localflyte.observe.aside import Aside
 
     return sink if getattr(sink, "never_blocks", False) else Aside(sink, waited_for=getattr(sink, "waited_for", False))
+
+
+def _serve_inline(sock: Any) -> Callable[[], None]:
+    from localflyte.worker.inline import serve_inline
+
+    return serve_inline(sock, _terminal())
 
 
 def _kept_sinks(settings: Settings, folder: str, notice: Callable[[str], None]) -> tuple[Any, ...]:

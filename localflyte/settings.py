@@ -82,6 +82,8 @@ class Settings:
     cache_tier: Path | None = None
     #: seconds that a call with Cache(serialize=True) waits for another engine that computes the same, before it computes it too
     serialize_seconds: float = 3600.0
+    #: where a task runs: "process", one of its own; "inline", a thread of the caller's process, for debuggers and monkeypatching
+    isolation: str = "process"
     #: refuse what is clamped or only recorded otherwise, such as a request larger than this machine
     strict: bool = False
 
@@ -180,6 +182,7 @@ _KINDS = {
     "cache_max_age": "a span of time above 0",
     "cache_tier": "a folder",
     "serialize_seconds": "a number of at least 0",
+    "isolation": "process or inline",
     "strict": "true or false",
 }
 _EXAMPLES = {"a size": ', in bytes or like "512Mi"', "a span of time above 0": ', in seconds or like "30d"'}

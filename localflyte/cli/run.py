@@ -119,6 +119,8 @@ def _execute(
     from localflyte.running import with_runcontext
 
     witness = Witness()
+    if options["inline"]:
+        os.environ["LOCALFLYTE_ISOLATION"] = "inline"
     if options["no_color"]:
         os.environ["NO_COLOR"] = "1"
     as_json = options["as_json"]

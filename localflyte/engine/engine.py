@@ -35,6 +35,8 @@ from localflyte.launch.census import leave
 from localflyte.launch.census import sweep
 from localflyte.launch.child import Worker
 from localflyte.launch.hub import Hub
+from localflyte.launch.inline import Inline
+from localflyte.launch.inline import Serve
 from localflyte.launch.pools import Pools
 from localflyte.launch.servers import Servers
 from localflyte.observe.mask import Mask
@@ -64,9 +66,11 @@ SinksFor = Callable[[Settings, str, Callable[[str], None]], Sequence[Sink]]
 
 
 class Engine:
-    """:param sinks_for: makes the sinks that every run has"""
+    """:param sinks_for: makes the sinks that every run has
+    :param serve: serves a request in a thread of this process, for who wants that
+    """
 
-    def __init__(self, settings: Settings, sinks_for: SinksFor) -> None:
+    def __init__(self, settings: Settings, sinks_for: SinksFor, serve: Serve | None = None) -> None:
         self.settings = settings
         self._home = str(settings.home)
         sweep(self._home)
@@ -77,6 +81,7 @@ class Engine:
         self.holding = Holding(settings)
         self.hub = Hub(self._after_batch)
         self._servers = Servers(self.hub, settings)
+        self._inline = Inline(self.hub, settings, serve) if serve is not None and settings.isolation == "inline" else None
         self._pools = Pools(self._servers, settings.grace_seconds)
         self._sinks_for = sinks_for
         self._runs: dict[str, RunState] = {}
@@ -186,7 +191,8 @@ class Engine:
     async def admit(self, call: Call) -> Lease:
         """Wait until the run, the queue and the machine have room for the call, and the pool if it is to be had from one."""
         plan = call.invocation.plan
-        return await self.gate.admit(call, None if plan.reuse is None else await self._pools.find(call.run, plan))
+        is_pooled = plan.reuse is not None and self._inline is None
+        return await self.gate.admit(call, await self._pools.find(call.run, plan) if is_pooled else None)
 
     def give_up(self, call: Call) -> None:
         """Stop importing the module of a call that may not wait for it any longer."""
@@ -194,8 +200,8 @@ class Engine:
 
     async def take_child(self, call: Call) -> Worker:
         """:return: a process that has the call's code loaded and waits for its request"""
-        launcher = self._servers if call.invocation.plan.reuse is None else self._pools
-        child = await launcher.take(call.run, call.invocation.plan)
+        launcher = self._inline or (self._servers if call.invocation.plan.reuse is None else self._pools)
+        child: Worker = await launcher.take(call.run, call.invocation.plan)
         children = call.run.children
         children.add(child)
         child.when_gone(lambda: children.discard(child))

@@ -56,6 +56,8 @@ class Holding:
         :return: its guard, if there is anything to watch, and variables that tell the task of its share
         """
         plan = call.invocation.plan
+        if self._settings.isolation == "inline":
+            return None, {}  # what held this process would hold the engine, and every other task
         if lease.cores:
             pin(child.pid, lease.cores)
         env = {}

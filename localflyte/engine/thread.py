@@ -19,6 +19,7 @@ from localflyte.engine.engine import SinksFor
 from localflyte.engine.interrupts import watching
 from localflyte.engine.runstate import Sink
 from localflyte.engine.submission import Submission
+from localflyte.launch.inline import Serve
 from localflyte.settings import Settings
 from localflyte.spec.run import RunRequest
 
@@ -31,7 +32,7 @@ __all__ = ("EngineThread", "close_engine", "current_engine")
 class EngineThread:
     """An engine on a loop of its own. Every method may be called from any thread."""
 
-    def __init__(self, settings: Settings, sinks_for: SinksFor) -> None:
+    def __init__(self, settings: Settings, sinks_for: SinksFor, serve: Serve | None = None) -> None:
         self.settings = settings
         self._stack = ExitStack()
         self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal("asyncio"))
@@ -39,7 +40,7 @@ class EngineThread:
         async def create() -> Engine:
             self._loop = asyncio.get_running_loop()
             self._loop.set_exception_handler(self._on_loop_error)
-            return Engine(settings, sinks_for)
+            return Engine(settings, sinks_for, serve)
 
         self._engine = self._portal.call(create)
 
@@ -70,12 +71,12 @@ _engine_pid = 0
 _lock = threading.Lock()
 
 
-def current_engine(settings: Callable[[], Settings], sinks_for: SinksFor) -> EngineThread:
+def current_engine(settings: Callable[[], Settings], sinks_for: SinksFor, serve: Serve | None = None) -> EngineThread:
     """:return: the engine of this process, started when first asked for"""
     global _engine, _engine_pid  # noqa: PLW0603 - one engine a process is the point
     with _lock:
         if _engine is None or _engine_pid != os.getpid():  # a forked copy of an engine is no engine
-            _engine = EngineThread(settings(), sinks_for)
+            _engine = EngineThread(settings(), sinks_for, serve)
             _engine_pid = os.getpid()
             atexit.register(close_engine)
         return _engine

@@ -100,7 +100,10 @@ def is_level(engine: Engine) -> bool:
     """:return: whether the engine has given back and forgotten everything that its runs had"""
     ledger = engine.gate.ledger
     return (
-        not engine._runs and not engine.memo._turns and abs(ledger.cpu - ledger.total.cpu) < 1e-6 and ledger.memory == ledger.total.memory
+        not engine._runs
+        and not engine.memo._turns._turns
+        and abs(ledger.cpu - ledger.total.cpu) < 1e-6
+        and ledger.memory == ledger.total.memory
     )
 
 
