@@ -83,9 +83,11 @@ def code_parts(function: Any) -> dict[str, str]:
         from localflyte.api.fingerprint import Fingerprint
 
         fingerprint = Fingerprint()
-        fingerprint.add_task(function)
+        try:
+            fingerprint.add_task(function)
+        finally:
+            _stamps[function] = fingerprint.sources.stamps()
         known = _parts[function] = dict(sorted(fingerprint.parts.items()))
-        _stamps[function] = fingerprint.sources.stamps()
     return known
 
 

@@ -128,7 +128,8 @@ class Servers:
         built = build_environment(around.env, plan, self._settings.pass_env, self._cores, alias=around.alias)
         env = {**built, **given.variables}
         cwd, variables = plan.working_dir or around.cwd, tuple(sorted(env.items()))
-        return (around.python, cwd, around.sys_path, around.argv, around.alias, around.umask, around.terminal, variables), env, given.files
+        seen = (around.python, cwd, around.sys_path, around.argv, around.alias, around.umask, around.terminal, around.times_changed)
+        return (*seen, variables), env, given.files
 
     async def _ready(self, run: RunView, plan: Plan) -> ForkServerHandle:
         place, env, files = await self._where(run, plan)

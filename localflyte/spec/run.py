@@ -28,6 +28,8 @@ class Surroundings:
     """Whether ``import flyte`` means localflyte there."""
     terminal: str = ""
     """The device of the terminal that a person reads and types on; empty if there is none."""
+    times_changed: int = 0
+    """How often files of the program were edited since it started; what imported them before is not used again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
