@@ -50,6 +50,7 @@ def create_run_folder(home: str | os.PathLike[str], name: str) -> str:
     make_private_folder(os.path.dirname(path))
     try:
         os.mkdir(path, 0o700)
+        os.chmod(path, 0o700)
     except FileExistsError:
         raise FileExistsError(f"There is a run named {name!r} already, in {path}. Choose another name, or remove that folder.") from None
     return path
@@ -64,6 +65,7 @@ def make_private_folder(path: str) -> None:
         make_private_folder(above)
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
+        os.chmod(path, 0o700)  # a umask may have taken even our own rights
 
 
 def write_private_file(path: str, data: bytes) -> None:

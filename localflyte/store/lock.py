@@ -54,6 +54,7 @@ def take_lock(path: str) -> Lock | None:
         try:
             flock(fd, LOCK_EX | LOCK_NB)
             if _is_there(fd, path):
+                os.fchmod(fd, 0o600)  # a umask may have taken even our own rights, and others have to open it
                 return Lock(fd, path)
         except BlockingIOError:
             os.close(fd)

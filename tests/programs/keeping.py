@@ -254,7 +254,7 @@ def of_text(x: str, marks: str) -> int:
 
 
 @env.task(cache=CACHED)
-def of_number_or_flag(x: bool | float, marks: str) -> int:
+def of_number_or_flag(x: int | bool | float, marks: str) -> int:  # noqa: PYI041 - three types with equal values
     return mark(marks)
 
 
