@@ -13,7 +13,6 @@ from typing import Any
 from typing import ParamSpec
 from typing import TypeVar
 
-from localflyte.api.changes import times_changed
 from localflyte.api.context import current
 from localflyte.api.port import current_port
 from localflyte.api.port import in_worker
@@ -186,6 +185,8 @@ async def rerun(run_name: str, *args: Any, **kwargs: Any) -> Run:
 
 def surroundings() -> Surroundings:
     """:return: this interpreter as its workers have to see it"""
+    from localflyte.api.changes import times_changed
+
     bridge = sys.modules.get("localflyte.bridges.flyte")
     umask = os.umask(0o077)
     os.umask(umask)
