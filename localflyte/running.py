@@ -53,8 +53,6 @@ _REFUSED = {
     "tracked_strict": "there is no control plane to report to on this machine",
     "run_base_dir": "localflyte gives every run a folder of its own; set LOCALFLYTE_HOME or raw_data_path",
 }
-#: Options that change nothing here and that a person may count on; the run says so.
-_TOLD = {"notifications": "notifications are recorded with the run and not sent"}
 #: Options that are fields of RunRequest under the same name.
 _OWN = (
     "cache_lookup_scope",
@@ -93,6 +91,7 @@ class Runner:
         if mode not in _MODES:
             raise ValueError(f"mode must be 'local', 'remote' or 'hybrid', got {mode!r}; localflyte runs all of them on this machine")
         self._sinks = tuple(sinks)
+        self._notifications = _several(options.pop("notifications", None))
         self._own, self._shared = _sort_options(options)
 
     @_Watched
@@ -145,7 +144,17 @@ class Runner:
         own = (Aside(Passthrough(), Passthrough.KINDS, waited_for=True),)
         with watching():
             engine = current_engine(load_settings, _kept_sinks, _serve_inline)
-            return await finish(engine.submit(request, tuple(map(_aside, self._sinks)) or own), summarise=not self._sinks)
+            sinks = (*(tuple(map(_aside, self._sinks)) or own), *self._tidings(request))
+            return await finish(engine.submit(request, sinks), summarise=not self._sinks)
+
+    def _tidings(self, request: RunRequest) -> tuple[Any, ...]:
+        if not self._notifications:
+            return ()
+        from localflyte.observe.aside import Aside
+        from localflyte.observe.tidings import TidingsSink
+
+        facts = {"project": request.project, "domain": request.domain}
+        return (Aside(TidingsSink(self._notifications, facts), waited_for=True),)
 
 
 def with_runcontext(mode: str | None = None, **options: Any) -> Runner:
@@ -158,7 +167,8 @@ def with_runcontext(mode: str | None = None, **options: Any) -> Runner:
     server can use is kept with the run. What would be silently wrong is refused.
 
     Besides what Flyte has, ``explain=True`` says of every miss of the cache why it is one, and ``check_determinism=True`` carries every
-    call that can be cached twice and compares what comes out.
+    call that can be cached twice and compares what comes out. ``notifications`` are sent when the run has ended; what cannot be sent is
+    said, and fails nothing.
 
     :raises ValueError: if an option is unknown, refused, or has a value that can never work
     """
@@ -232,9 +242,8 @@ def _sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options |
     shared = {key: said.pop(key) for key in ("env_vars", "queue", "interruptible") if key in said}
     if "task_queue" in said:
         shared["queue"] = said.pop("task_queue")
-    told = tuple(_TOLD[key] for key in _TOLD if key in said)
-    notes = {key: repr(said.pop(key)) for key in (*_NOTED, *_TOLD) if key in said}
-    own: dict[str, Any] = {"notes": notes, "notices": told} if notes else {}
+    notes = {key: repr(said.pop(key)) for key in _NOTED if key in said}
+    own: dict[str, Any] = {"notes": notes} if notes else {}
     if isinstance(start := said.pop("run_start_time", None), datetime):
         own["run_start_time"] = start.timestamp()
     if "interactive_mode" in said:
@@ -251,6 +260,10 @@ def _sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options |
         near = get_close_matches(name, [*RunRequest.__dataclass_fields__, "env_vars", "queue", *_NOTED], 1)
         raise TypeError(f"with_runcontext() has no option {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
     return own, Options(**shared) if shared else None
+
+
+def _several(notifications: Any) -> tuple[Any, ...]:
+    return tuple(notifications) if isinstance(notifications, list | tuple) else () if notifications is None else (notifications,)
 
 
 def _check(said: Mapping[str, Any]) -> None:
