@@ -10,18 +10,29 @@ import time
 from types import CodeType
 from typing import Any
 
-__all__ = ("is_as_loaded", "is_older_than_this_process", "note_import")
+__all__ = ("is_as_loaded", "is_older_than_this_process", "loads_for_itself", "note_import", "note_load")
 
 MARGIN_NS = 2_000_000_000  # clocks of files and of processes tick coarsely, and may be set
 
 _imported: list[tuple[int, int]] = []
 _began: list[int] = []
+_loaded: list[int] = []
 
 
 def note_import() -> None:
     """Note when the import of a program began, and in which process. The children of a fork server share its answer."""
     if not _imported:
         _imported.append((os.getpid(), time.time_ns()))
+
+
+def note_load() -> None:
+    """Note that this process, and not a fork server for it, imported the module of a task."""
+    _loaded[:] = [os.getpid()]
+
+
+def loads_for_itself() -> bool:
+    """:return: whether each task's process imports for itself, so that an edit shows in calls of a run that has begun"""
+    return bool(_loaded) and _loaded[0] == os.getpid()
 
 
 def is_older_than_this_process(changed_ns: int) -> bool:

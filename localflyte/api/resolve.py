@@ -17,6 +17,7 @@ from typing import Protocol
 
 from localflyte.api.context import current
 from localflyte.api.version import cache_terms
+from localflyte.api.version import has_changed
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.options import OPTION_NAMES
 from localflyte.spec.options import Options
@@ -101,6 +102,8 @@ def plan_for(task: Declared, *, call: Options | None = None, run: Options | None
     """
     key = (id(call), id(run), root)
     known = task.plans.get(key)
+    if known is not None and known[0].cache.parts and task.function is not None and has_changed(task.function):
+        known = None
     if known is None:
         if len(task.plans) >= MOST_PLANS:
             task.plans.clear()

@@ -6,13 +6,18 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from localflyte.api.loaded import loads_for_itself
 from localflyte.api.loaded import note_import
 from localflyte.spec.digest import sha256
 from localflyte.spec.plan import CacheTerms
 
-__all__ = ("AutoPolicy", "FunctionBodyPolicy", "cache_terms", "code_parts", "forget_code", "get_default_policies")
+__all__ = ("AutoPolicy", "FunctionBodyPolicy", "cache_terms", "code_parts", "forget_code", "get_default_policies", "has_changed")
 
 OFF = CacheTerms()
+
+LOOK_SECONDS = 0.1  # a call in between may come too soon after an edit; asking at each would cost more than the call
+
+_look_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
 note_import()  # before the modules of the project are imported, since they import this one
 
@@ -111,6 +116,19 @@ def forget_code(function: Any = None, *, everything: bool = True) -> bool:
     _parts.pop(function, None)
     _stamps.pop(function, None)
     return True
+
+
+def has_changed(function: Any) -> bool:
+    """Look again, now and then, where the next call of a run may load other code than the one before.
+
+    :return: whether a file that was looked at for the function has changed; then its code is taken apart anew
+    """
+    from time import monotonic
+
+    if not loads_for_itself() or monotonic() < _look_at.get(function, 0.0):
+        return False
+    _look_at[function] = monotonic() + LOOK_SECONDS
+    return forget_code(function, everything=False)
 
 
 def cache_terms(request: Any, function: Any, *, image: Any, kind: type[Any] | None = None) -> CacheTerms:

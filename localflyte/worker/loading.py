@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from localflyte.api import registry
+from localflyte.api.loaded import note_load
 from localflyte.errors import TaskNotFoundError
 from localflyte.spec.plan import TaskRef
 
@@ -28,6 +29,7 @@ def load_module(name: str, file: str) -> ModuleType:
         from importlib import import_module
 
         module = import_module(name)
+        note_load()
         _stamp_records()
         return module
     from importlib.util import module_from_spec
@@ -44,6 +46,7 @@ def load_module(name: str, file: str) -> ModuleType:
         sys.modules.pop(name, None)
         raise
     sys.modules["__main__"] = module
+    note_load()
     _stamp_records()
     return module
 

@@ -87,3 +87,40 @@ def test_what_runs_is_what_the_file_says(tmp_path: Path, reload: bool, reuse: st
         (tmp_path / "steps.py").write_text(STEPS.replace("{number}", str(number)))
         fresh = "import localflyte as flyte, tasks; print(flyte.run(tasks.task, x=1).outputs()[0])"
         assert python(tmp_path, "-c", fresh) == str(1 + number)
+
+
+THREADED = """
+import threading
+import time
+from pathlib import Path
+
+import localflyte as flyte
+import steps
+
+env = flyte.TaskEnvironment(name="edited")
+threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+
+
+@env.task(cache="auto")
+def task(x: int) -> int:
+    return steps.step(x)
+
+
+@env.task
+def parent() -> list[int]:
+    first = task(1)
+    Path("steps.py").write_text("def step(x):\\n    return x + 200\\n")
+    time.sleep(0.2)
+    return [first, task(2)]
+"""
+
+
+def test_an_edit_during_a_run_whose_tasks_import_for_themselves_is_noticed(tmp_path: Path) -> None:
+    """Where a module starts threads, each call imports it: the second child runs the new code, and its caller knows the old."""
+    (tmp_path / "tasks.py").write_text(THREADED)
+    (tmp_path / "steps.py").write_text(STEPS.replace("{number}", "1"))
+    run = "import localflyte as flyte, tasks; print(flyte.run(tasks.{}).outputs()[0])"
+    assert python(tmp_path, "-c", run.format("parent")) == "[2, 202]"
+    for number in (1, 200):
+        (tmp_path / "steps.py").write_text(STEPS.replace("{number}", str(number)))
+        assert python(tmp_path, "-c", run.format("task, x=2")) == str(2 + number)
