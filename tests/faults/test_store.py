@@ -390,8 +390,9 @@ def limited():
     assert "File too large" in program.err or "disk" in program.err
 
 
-@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
-@pytest.mark.parametrize("at", [1, 25, 200, 500])
+@pytest.mark.parametrize(
+    ("at", "error"), [(1, errno.ENOSPC), (25, errno.ENOSPC), (200, errno.EDQUOT), (500, errno.ENOSPC), (1, errno.EIO), (300, errno.EIO)]
+)
 def test_row_42_a_store_that_fails_from_some_call_on_loses_no_result(
     start: Start, tmp_path: Path, library: Path, at: int, error: int
 ) -> None:
