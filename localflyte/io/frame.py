@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import AsyncIterator
+from collections.abc import Callable
+from collections.abc import Generator
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
-from typing import NoReturn
 from typing import Self
 
 from localflyte.io.hashing import HashMethod
 from localflyte.io.hashing import split_hash_method
 from localflyte.io.location import base_name
 from localflyte.io.location import is_remote
-from localflyte.io.location import local_path
 from localflyte.io.location import new_location
 from localflyte.io.location import stable_path
 from localflyte.io.stored import ByReference
+from localflyte.io.tables import CSV
+from localflyte.io.tables import PARQUET
+from localflyte.io.tables import convert
+from localflyte.io.tables import format_of
+from localflyte.io.tables import iterate
+from localflyte.io.tables import read
+from localflyte.io.tables import write
 from localflyte.spec.packed import Ref
+from localflyte.types.refusal import ValueRefusedError
 
-__all__ = ("CSV", "PARQUET", "DataFrame")
-
-PARQUET = "parquet"
-CSV = "csv"
+__all__ = ("CSV", "PARQUET", "DataFrame", "Parts")
 
 
 class DataFrame(ByReference):
     """A table, in memory or in a file.
 
-    :param uri: where its file is; ``None`` while it is in memory only
+    :param uri: where its file or folder of files is; ``None`` while it is in memory only
     :param format: ``"parquet"`` or ``"csv"``; by default the ending of the name says it
     :param hash: the caller's own content key; without it the content decides whether a cached result fits
     """
@@ -42,6 +50,7 @@ class DataFrame(ByReference):
         self.hash = hash
         self._frame: Any = None
         self._wanted: type[Any] | None = None
+        self._columns: tuple[str, ...] = ()
 
     @classmethod
     def wrap_df(cls, val: Any = None, uri: str | None = None) -> Self:
@@ -54,14 +63,16 @@ class DataFrame(ByReference):
 
     @classmethod
     def from_local_sync(
-        cls, df: Any, columns: Any = None, remote_destination: str | None = None, hash_method: HashMethod | str | None = None
+        cls,
+        df: Any,
+        columns: Mapping[str, Any] | None = None,  # noqa: ARG003 - a cluster notes them
+        remote_destination: str | None = None,
+        hash_method: HashMethod | str | None = None,
     ) -> Self:
         """Wrap a frame, with a place to write it to or a key of its own.
 
-        :raises NotImplementedError: if columns are given; localflyte does not check or select them yet
+        :param columns: what a cluster notes of the columns; all of them are written
         """
-        if columns:
-            _missing("columns=")
         key, method = split_hash_method(hash_method)
         if method is not None:
             method.update(df)
@@ -72,7 +83,11 @@ class DataFrame(ByReference):
 
     @classmethod
     async def from_local(
-        cls, df: Any, columns: Any = None, remote_destination: str | None = None, hash_method: HashMethod | str | None = None
+        cls,
+        df: Any,
+        columns: Mapping[str, Any] | None = None,
+        remote_destination: str | None = None,
+        hash_method: HashMethod | str | None = None,
     ) -> Self:
         """Wrap a frame; see `from_local_sync`."""
         return cls.from_local_sync(df, columns, remote_destination, hash_method)
@@ -82,122 +97,117 @@ class DataFrame(ByReference):
         """Point at a table that is already where it should be; nothing is read or checked."""
         return cls(remote_path, format or "", **more)
 
+    @classmethod
+    def columns(cls) -> dict[str, Any]:
+        """:return: nothing; a class derived from this one may say more"""
+        return {}
+
+    @classmethod
+    def column_names(cls) -> list[str]:
+        """:return: the names of `columns`"""
+        return list(cls.columns())
+
     @property
     def val(self) -> Any:
         """The frame in memory, if there is one."""
         return self._frame
 
+    @property
+    def metadata(self) -> None:
+        """What a cluster notes of a table; there is none here."""
+        return
+
+    @property
+    def literal(self) -> None:
+        """Flyte's protobuf form of a table; there is none here."""
+        return
+
+    def choose(self, columns: Sequence[str]) -> Self:
+        """Read only these columns from now on; a parameter ``Annotated[DataFrame, {"a": int}]`` does that."""
+        self._columns = tuple(columns)
+        return self
+
     def open(self, dataframe_type: type[Any]) -> Self:
-        """Choose the kind of frame that `all` gives: ``pandas.DataFrame`` or ``pyarrow.Table``."""
+        """Choose the kind of frame that `all` and `iter` give: that of pandas, ``pyarrow.Table``, or one of the two of polars."""
         self._wanted = dataframe_type
         return self
 
     def all_sync(self) -> Any:
         """Load the whole table.
 
-        :raises ValueError: if `open` was not called before
-        :raises NotImplementedError: for other kinds of frames and formats
+        :raises ValueError: if `open` was not called before, or there is no table
+        :raises TypeError: for other kinds of frames
         """
-        if self._wanted is None:
-            raise ValueError("No dataframe type set. Call open(pandas.DataFrame) or open(pyarrow.Table) first.")
+        wanted = self._opened()
         if self._frame is not None:
-            return _convert(self._frame, self._wanted)
-        if self.uri is None:
-            raise ValueError("This DataFrame has neither a frame nor a uri.")
-        return _read(self.uri, _format(self.uri, self.format), self._wanted)
+            return convert(self._frame, wanted, self._columns)
+        uri = self._place()
+        return read(uri, format_of(uri, self.format), wanted, self._columns)
 
     async def all(self) -> Any:
         """Load the whole table; see `all_sync`."""
         return self.all_sync()
 
+    def iter(self) -> Parts:
+        """Load the table part by part, as its file was written: ``async for part in await table.open(kind).iter()``.
+
+        :return: what can be awaited, and gone through with ``async for`` or ``for``
+        :raises ValueError: if `open` was not called before, or there is no table
+        """
+        wanted = self._opened()
+        if self._frame is not None:
+            return Parts(lambda: iter((convert(self._frame, wanted, self._columns),)))
+        uri = self._place()
+        return Parts(lambda: iterate(uri, format_of(uri, self.format), wanted, self._columns))
+
     def flyte_convert(self, kind: type[Any]) -> Any:
         """Load the table as the kind of frame that a parameter declares."""
         return DataFrame.all_sync(self.open(kind))
 
-    async def iter(self) -> Any:
-        """Not there yet.
+    def to_ref(self) -> Ref:
+        """Point at the file of the table; a frame that has none yet is written now.
 
-        :raises NotImplementedError: always
+        :raises ValueRefusedError: if there is no table, or its format cannot hold it
         """
-        _missing("DataFrame.iter()")
-
-    def to_ref(self) -> Ref | None:
-        """Point at the file of the table; a frame that has none yet is written now."""
         if self._frame is not None:
-            self.format = self.format or (CSV if (self.uri or "").endswith(".csv") else PARQUET)
+            self.format = self.format or format_of(self.uri or "")
             self.uri = self.uri or new_location(f"frame.{self.format}")
-            _write(self._frame, local_path(self.uri), self.format)
+            write(self._frame, self.uri, self.format)
         if self.uri is None:
-            return None
+            raise ValueRefusedError("this DataFrame has neither a frame nor a uri; wrap a frame with DataFrame.from_df(frame)")
         place = stable_path(self.uri)
         kind = "dir" if not is_remote(place) and os.path.isdir(place) else "file"
-        return Ref(kind, place, self.hash or "", base_name(place), _format(place, self.format))
+        return Ref(kind, place, self.hash or "", base_name(place), format_of(place, self.format))
 
     @classmethod
     def from_ref(cls, ref: Ref | None) -> Self:
         """Make the value again where its content arrived."""
         return cls() if ref is None else cls(ref.path, ref.format, ref.hash or None)
 
+    def _opened(self) -> type[Any]:
+        if self._wanted is None:
+            raise ValueError("No dataframe type set. Call open(pandas.DataFrame), open(pyarrow.Table) or open(polars.DataFrame) first.")
+        return self._wanted
 
-def _missing(what: str) -> NoReturn:
-    raise NotImplementedError(
-        f"{what} is not supported by localflyte yet: it carries pandas.DataFrame and pyarrow.Table as parquet or csv. "
-        "Convert the frame, or write a file of your own and pass a flyte.io.File."
-    )
-
-
-def _format(uri: str, given: str) -> str:
-    return given or (CSV if uri.endswith(".csv") else PARQUET)
-
-
-def _is(kind: Any, module: str, name: str) -> bool:
-    return kind is getattr(sys.modules.get(module), name, object())
+    def _place(self) -> str:
+        if self.uri is None:
+            raise ValueError("This DataFrame has neither a frame nor a uri.")
+        return self.uri
 
 
-def _write(frame: Any, path: str, form: str) -> None:
-    kind = type(frame)
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    if form not in (PARQUET, CSV):
-        _missing(f"the format {form!r}")
-    if _is(kind, "pandas", "DataFrame"):
-        frame.to_parquet(path) if form == PARQUET else frame.to_csv(path, index=False)
-    elif _is(kind, "pyarrow", "Table"):
-        if form == PARQUET:
-            from pyarrow.parquet import write_table
+class Parts:
+    """The parts of a table, read as they are asked for. Awaiting it gives itself, as flyte's ``iter`` is awaited."""
 
-            write_table(frame, path)
-        else:
-            from pyarrow.csv import write_csv
+    def __init__(self, start: Callable[[], Iterator[Any]]) -> None:
+        self._start = start
 
-            write_csv(frame, path)
-    else:
-        _missing(f"a frame of type {kind.__module__}.{kind.__qualname__}")
+    def __iter__(self) -> Iterator[Any]:
+        return self._start()
 
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for part in self._start():
+            yield part
 
-def _read(uri: str, form: str, wanted: type[Any]) -> Any:
-    path = uri if is_remote(uri) else local_path(uri)
-    if form not in (PARQUET, CSV):
-        _missing(f"the format {form!r}")
-    if _is(wanted, "pandas", "DataFrame"):
-        import pandas as pd
-
-        return pd.read_parquet(path) if form == PARQUET else pd.read_csv(path)
-    if _is(wanted, "pyarrow", "Table"):
-        if form == PARQUET:
-            from pyarrow.parquet import read_table
-
-            return read_table(path)
-        from pyarrow.csv import read_csv
-
-        return read_csv(path)
-    _missing(f"a frame of type {wanted.__module__}.{wanted.__qualname__}")
-
-
-def _convert(frame: Any, wanted: type[Any]) -> Any:
-    if isinstance(frame, wanted):
-        return frame
-    if _is(type(frame), "pandas", "DataFrame") and _is(wanted, "pyarrow", "Table"):
-        return wanted.from_pandas(frame)
-    if _is(type(frame), "pyarrow", "Table") and _is(wanted, "pandas", "DataFrame"):
-        return frame.to_pandas()
-    _missing(f"turning {type(frame).__qualname__} into {wanted.__module__}.{wanted.__qualname__}")
+    def __await__(self) -> Generator[None, None, Self]:
+        return self
+        yield

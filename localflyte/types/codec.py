@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import is_dataclass
+from functools import partial
 from typing import Any
 from typing import get_origin
 
 from localflyte.types import choices
 from localflyte.types import exacts
+from localflyte.types import frames
 from localflyte.types import mappings
 from localflyte.types import moments
 from localflyte.types import records
@@ -36,6 +38,7 @@ _BUILDERS = (
     choices.build,
     moments.build,
     references.build,
+    frames.build,
     build_model,
     records.build,
     structs.build,
@@ -89,12 +92,9 @@ class _Compiler:
     def __call__(self, annotation: Any) -> Codec:
         written, annotation = annotation, strip(annotation)
         if written is not annotation:
-            from localflyte.types.keyed import keyed
-            from localflyte.types.keyed import method_in
-
-            method = method_in(written)
-            if method is not None:
-                return keyed(self(annotation), method)
+            special = _annotated(written, annotation, self)
+            if special is not None:
+                return special
         if self.loose and _is_its_own_inside(annotation):
             return _Compiler(self._session, loose=False)(annotation)
         key = (annotation, self.loose)
@@ -127,6 +127,19 @@ class _Compiler:
             if made is not None:
                 return made
         return _free(annotation)
+
+
+def _annotated(written: Any, annotation: Any, compile_type: _Compiler) -> Codec | None:
+    """Make the codec of a type of which its annotation says more: how it is kept, or when two of its values are the same."""
+    from localflyte.types.keyed import key_of
+    from localflyte.types.keyed import keyed
+    from localflyte.types.keyed import method_in
+
+    method = method_in(written)
+    made = frames.detailed(written, annotation, compile_type, partial(key_of, method) if method is not None else None)
+    if method is None or (made is not None and made.line.startswith("keyed:")):
+        return made
+    return keyed(made or compile_type(annotation), method)
 
 
 def _is_its_own_inside(annotation: Any) -> bool:

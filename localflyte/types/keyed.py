@@ -14,7 +14,7 @@ from localflyte.types.base import Codec
 from localflyte.types.refusal import ValueRefusedError
 from localflyte.types.refusal import describe
 
-__all__ = ("keyed", "method_in")
+__all__ = ("key_of", "keyed", "method_in")
 
 
 def method_in(annotation: Any) -> Any:
@@ -44,7 +44,7 @@ def keyed(codec: Codec, method: Any) -> Codec:
         if kind is not None and not isinstance(value, kind) and hasattr(type(value), "flyte_convert"):
             given, value = value.hash, value.flyte_convert(kind)
         wire = codec.encode(value)
-        return [given or _key(method, value), wire]
+        return [given or key_of(method, value), wire]
 
     return Codec(
         codec.name,
@@ -64,17 +64,17 @@ def _keyed_reference(codec: Codec, method: Any) -> Codec:
     def encode(value: Any) -> Any:
         frame = getattr(value, "val", None)
         if frame is not None and not value.hash:
-            value.hash = _key(method, frame)
+            value.hash = key_of(method, frame)
         return codec.encode(value)
 
     return Codec(codec.name, encode, codec.decode, line=codec.line, kinds=codec.kinds, scoped=True, nullable=codec.nullable)
 
 
-def _is_method(value: Any) -> bool:
-    return not isinstance(value, type) and callable(getattr(value, "update", None)) and callable(getattr(value, "result", None))
+def key_of(method: Any, value: Any) -> str:
+    """Compute the key of a value.
 
-
-def _key(method: Any, value: Any) -> str:
+    :raises ValueRefusedError: if the method gives something else than text
+    """
     if hasattr(method, "reset"):
         method.reset()
     method.update(value)
@@ -82,3 +82,7 @@ def _key(method: Any, value: Any) -> str:
     if not isinstance(key, str):
         raise ValueRefusedError(f"the HashMethod of its type must give text as its key, not {describe(key)}")
     return key
+
+
+def _is_method(value: Any) -> bool:
+    return not isinstance(value, type) and callable(getattr(value, "update", None)) and callable(getattr(value, "result", None))

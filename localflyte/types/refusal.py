@@ -45,6 +45,8 @@ def describe(value: Any) -> str:
         shown = repr(value)
     except Exception:  # noqa: BLE001 - a broken __repr__ must not hide the error that is being told
         return name
+    if "\n" in shown:  # a table is drawn over many lines
+        return name
     return f"{name} ({shown if len(shown) <= _MAX_SHOWN else shown[:_MAX_SHOWN] + '...'})"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Annotated
 from typing import Any
 
 import anyio
@@ -18,32 +19,46 @@ from localflyte.io.extend import DataFrameTransformerEngine
 from localflyte.types.codec import codec_for
 from localflyte.types.packing import pack
 from localflyte.types.packing import unpack
+from localflyte.types.refusal import TypeTransformerFailedError
+from localflyte.types.refusal import ValueRefusedError
 
 
 class Frame:
     """As much of a pandas.DataFrame as is used, kept as text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, columns: Any = None) -> None:
         self.text = text
+        self.columns = columns
 
     def to_parquet(self, path: str) -> None:
+        if self.text == "mixed":
+            raise ValueError("column a holds several types")
         Path(path).write_text(f"parquet {self.text}")
 
     def to_csv(self, path: str, *, index: bool) -> None:
         Path(path).write_text(f"csv {self.text}")
 
+    def __getitem__(self, columns: list[str]) -> Frame:
+        return Frame(self.text, columns)
+
+
+Frame.__name__ = "DataFrame"
+
+
+def read(path: str, columns: Any = None, usecols: Any = None) -> Frame:
+    return Frame(Path(path).read_text(), columns or usecols)
+
 
 @pytest.fixture
 def pandas(monkeypatch: pytest.MonkeyPatch) -> type[Frame]:
-    def read(path: str) -> Frame:
-        return Frame(Path(path).read_text())
-
     monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=Frame, read_parquet=read, read_csv=read))  # type: ignore[arg-type]
+    monkeypatch.setattr("localflyte.io.tables._need_pyarrow", lambda: None)
+    monkeypatch.setattr("localflyte.types.codec._codecs", {})
     return Frame
 
 
-def carry(value: DataFrame) -> Any:
-    return unpack(codec_for(DataFrame), pack(codec_for(DataFrame), value))
+def carry(value: Any, annotation: Any = DataFrame) -> Any:
+    return unpack(codec_for(annotation), pack(codec_for(annotation), value))
 
 
 def test_a_frame_in_memory_is_written_when_it_crosses(pandas: type[Frame]) -> None:
@@ -76,9 +91,11 @@ def test_a_key_may_be_given_or_computed(pandas: type[Frame]) -> None:
     assert computed.hash == "x"
 
 
-def test_open_comes_before_all() -> None:
+def test_open_comes_before_all_and_iter() -> None:
     with pytest.raises(ValueError, match="No dataframe type set"):
         DataFrame(uri="/a").all_sync()
+    with pytest.raises(ValueError, match="No dataframe type set"):
+        DataFrame(uri="/a").iter()
 
 
 def test_a_frame_needs_content(pandas: type[Frame]) -> None:
@@ -86,20 +103,108 @@ def test_a_frame_needs_content(pandas: type[Frame]) -> None:
         DataFrame().open(Frame).all_sync()
 
 
-MISSING: list[Any] = [
-    lambda: DataFrame.from_local_sync(Frame("x"), columns={"a": int}),
-    lambda: DataFrame("/a.parquet").open(dict).all_sync(),
-    lambda: DataFrame("/a", format="orc").open(Frame).all_sync(),
-    lambda: pack(codec_for(DataFrame), DataFrame.from_df({"a": 1})),
-    lambda: anyio.run(DataFrame("/a").iter),
-    lambda: DataFrame.from_df(Frame("x")).open(dict).all_sync(),
+def test_a_table_of_nothing_is_refused_where_it_is_passed() -> None:
+    with pytest.raises(ValueRefusedError, match="neither a frame nor a uri"):
+        pack(codec_for(DataFrame), DataFrame())
+
+
+def test_a_frame_is_carried_as_a_file_wherever_it_is_declared(pandas: type[Frame]) -> None:
+    annotation = dict[str, list[Frame | None]]
+    packed = pack(codec_for(annotation), {"a": [Frame("x"), None]})
+    assert [(ref.kind, ref.format) for ref in packed.refs] == [("file", "parquet")]
+    back = unpack(codec_for(annotation), packed)
+    assert [frame and frame.text for frame in back["a"]] == ["parquet x", None]
+
+
+def test_an_annotation_says_format_and_columns(pandas: type[Frame]) -> None:
+    back = carry(Frame("x"), Annotated[Frame, {"a": int, "b": str}, "csv"])
+    assert (back.text, back.columns) == ("csv x", ["a", "b"])
+
+
+def test_an_annotation_says_format_and_columns_of_a_table_too(pandas: type[Frame]) -> None:
+    back = carry(DataFrame.from_df(Frame("x")), Annotated[DataFrame, {"a": {"b": int}}, "csv"])
+    assert back.format == "csv"
+    frame = back.open(Frame).all_sync()
+    assert (frame.text, frame.columns) == ("csv x", ["a.b"])
+
+
+def test_columns_are_chosen_of_a_frame_in_memory(pandas: type[Frame]) -> None:
+    assert DataFrame.from_df(Frame("x")).choose(["a"]).open(Frame).all_sync().columns == ["a"]
+
+
+def test_types_that_differ_in_columns_or_format_are_two(pandas: type[Frame]) -> None:
+    kinds = [Frame, Annotated[Frame, "csv"], Annotated[Frame, {"a": int}], Annotated[Frame, HashFunction.from_fn(str)], DataFrame]
+    assert len({codec_for(kind).line for kind in kinds}) == len(kinds)
+
+
+def test_a_key_in_the_annotation_counts_instead_of_the_content(pandas: type[Frame]) -> None:
+    codec = codec_for(Annotated[Frame, HashFunction.from_fn(lambda frame: frame.text)])
+    assert pack(codec, Frame("x")).refs[0].hash == "x"
+    assert pack(codec, DataFrame.from_df(Frame("y"))).refs[0].hash == "y"
+    assert pack(codec, DataFrame.from_local_sync(Frame("y"), hash_method="mine")).refs[0].hash == "mine"
+
+
+def test_a_class_derived_from_a_frame_is_more_than_its_table(pandas: type[Frame]) -> None:
+    class Map(Frame):
+        pass
+
+    assert codec_for(Map).line.startswith("any:")
+
+
+def test_a_table_is_gone_through_in_parts(pandas: type[Frame], tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x")
+
+    async def collect(table: DataFrame) -> list[str]:
+        return [part.text async for part in await table.open(Frame).iter()]
+
+    assert anyio.run(collect, DataFrame(str(tmp_path / "a.csv"))) == ["x"]
+    assert anyio.run(collect, DataFrame.from_df(Frame("y"))) == ["y"]
+    assert [part.text for part in DataFrame(str(tmp_path / "a.csv")).open(Frame).iter()] == ["x"]
+
+
+def test_a_csv_folder_of_flyte_is_read(pandas: type[Frame], tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("x")
+    assert DataFrame(str(tmp_path), "csv").open(Frame).all_sync().text == "x"
+
+
+def test_what_a_format_cannot_hold_is_refused_where_it_is_passed(pandas: type[Frame]) -> None:
+    with pytest.raises(ValueRefusedError, match=r"cannot be written as parquet: column a holds several types\. Give each column"):
+        pack(codec_for(Frame), Frame("mixed"))
+
+
+def test_other_values_are_refused_where_a_frame_is_declared(pandas: type[Frame]) -> None:
+    with pytest.raises(TypeTransformerFailedError, match=r"expected pandas\.DataFrame, got str \('x'\)"):
+        pack(codec_for(Frame), "x")
+    with pytest.raises(TypeTransformerFailedError, match="expected DataFrame, got"):
+        pack(codec_for(DataFrame), Frame("x"))
+
+
+WRONG: list[Any] = [
+    (TypeError, r"open\(\) takes pandas", lambda: DataFrame("/a.parquet").open(dict).all_sync()),
+    (TypeError, r"open\(\) takes pandas", lambda: DataFrame.from_df(Frame("x")).open(dict).all_sync()),
+    (TypeError, "holds a frame of pandas", lambda: pack(codec_for(DataFrame), DataFrame.from_df({"a": 1}))),
+    (TypeError, "holds a frame of pandas", lambda: DataFrame.from_df({"a": 1}).open(Frame).all_sync()),
+    (ValueError, "as parquet and csv, not as 'orc'", lambda: DataFrame("/a", format="orc").open(Frame).all_sync()),
 ]
 
 
-@pytest.mark.parametrize("use", MISSING)
-def test_what_is_not_there_yet_says_so(use: Any, pandas: type[Frame]) -> None:
-    with pytest.raises(NotImplementedError, match="not supported by localflyte yet"):
+@pytest.mark.parametrize(("kind", "message", "use"), WRONG)
+def test_what_is_no_frame_or_no_format_is_told(kind: type[Exception], message: str, use: Any, pandas: type[Frame]) -> None:
+    with pytest.raises(kind, match=message):
         use()
+
+
+def test_a_missing_package_is_named_with_the_way_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=Frame, read_parquet=read))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setattr("localflyte.types.codec._codecs", {})
+    with pytest.raises(ImportError, match=r"pip install 'localflyte\[frames\]'"):
+        pack(codec_for(Frame), Frame("x"))
+
+
+def test_a_table_has_no_notes_of_a_cluster() -> None:
+    table = DataFrame.from_local_sync(Frame("x"), columns={"a": int})
+    assert (table.metadata, table.literal, table.columns(), table.column_names()) == (None, None, {}, [])
 
 
 @pytest.mark.parametrize("use", [DataFrameEncoder, lambda: DataFrameTransformerEngine.register("handler")])
@@ -110,4 +215,4 @@ def test_handlers_of_ones_own_need_a_cluster(use: Any) -> None:
 
 def test_a_table_fits_where_its_kind_of_frame_is_declared(pandas: type[Frame]) -> None:
     codec = codec_for(Frame)
-    assert unpack(codec, pack(codec, DataFrame.from_df(Frame("x")))).text == "x"
+    assert unpack(codec, pack(codec, DataFrame.from_df(Frame("x")))).text == "parquet x"
