@@ -61,10 +61,12 @@ _OWN = (
     "disable_run_cache",
     "domain",
     "explain",
+    "force_rerun_actions",
     "max_action_concurrency",
     "name",
     "overwrite_cache",
     "project",
+    "recover",
 )
 _MODES = ("local", "remote", "hybrid", None)
 
@@ -130,8 +132,10 @@ class Runner:
 
     @dual
     async def rerun(self, run_name: str, *args: Any, **kwargs: Any) -> Run:
-        """Run a finished run again. Not here yet."""
-        return await rerun.aio(run_name, *args, **kwargs)
+        """As `rerun`, under the options of this runner."""
+        folder, task, values, asked = _again(run_name, *args, **kwargs)
+        self._own.update(recover=folder if asked["recover"] else "", force_rerun_actions=asked["force_rerun_actions"])
+        return await self.run.aio(task, **values)
 
     async def _finish(self, request: RunRequest) -> RunResult:
         from localflyte.engine.interrupts import finish
@@ -187,10 +191,39 @@ async def run(task: Any, *args: Any, task_queue: str | None = None, **kwargs: An
 
 @dual
 async def rerun(run_name: str, *args: Any, **kwargs: Any) -> Run:
-    """Run a finished run again. Not here yet: run the program again, finished cached actions are hits."""
-    raise NotImplementedError(
-        f"rerun of {run_name!r}: localflyte cannot rerun by name yet. Run the program again; with cache='auto' what has finished is a hit."
-    )
+    """Run an earlier run again, with the inputs that it had and the code that is there now.
+
+    :param run_name: its name
+    :param action_name: only ``"a0"``, its first action
+    :param recover: take what its actions gave, where they have succeeded and the code of their task has not changed, and carry only the
+        others. What gave more than 1 MiB is carried again
+    :param force_rerun_actions: names of actions that are carried again all the same; needs `recover`
+    :param inputs: by name, what is to be another than it was
+    :raises ValueError: if the arguments make no sense together, or name no input
+    :raises RunNotFoundError: if there is no such run, or nothing was kept of it
+    :raises TaskNotFoundError: if its task is not there any more
+    """
+    runner = Runner()
+    return await runner.rerun.aio(run_name, *args, **kwargs)
+
+
+def _again(
+    run_name: str,
+    action_name: str = "a0",
+    recover: bool = False,
+    force_rerun_actions: Sequence[str] | None = None,
+    allow_missing_source_outputs: bool = False,
+    **inputs: Any,
+) -> tuple[str, Any, dict[str, Any], dict[str, Any]]:
+    """:return: the folder of the run, its task, the inputs, and how to run it again"""
+    from localflyte.rerunning import prepare_rerun
+
+    if action_name != "a0":
+        raise ValueError(f"rerun(action_name={action_name!r}): here a run is run again from a0; call flyte.run with that task instead")
+    if force_rerun_actions and not recover:
+        raise ValueError("force_rerun_actions needs recover=True: without it everything is carried again")
+    folder, task, values = prepare_rerun(run_name, inputs)
+    return folder, task, values, {"recover": recover, "force_rerun_actions": tuple(force_rerun_actions or ())}
 
 
 def surroundings() -> Surroundings:

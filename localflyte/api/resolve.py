@@ -18,6 +18,7 @@ from typing import Protocol
 from localflyte.api.context import current
 from localflyte.api.version import cache_terms
 from localflyte.api.version import has_changed
+from localflyte.spec.digest import sha256
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.options import OPTION_NAMES
 from localflyte.spec.options import Options
@@ -187,6 +188,15 @@ def shown(name: str, value: Any, task: str) -> Any:
             return value
 
 
+def _body(function: Any) -> str:
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return ""
+    from localflyte.api.members import bytecode
+
+    return sha256(bytecode(code).encode("utf-8", "surrogatepass"))[:16]
+
+
 def _decide(task: Declared, call: Options | None, run: Options | None, root: bool) -> Plan:
     task_levels = (task.task_options, task.environment_options)
     said = settle((call, task.call_options, *((run, *task_levels) if root else (*task_levels, run)), DEFAULTS))
@@ -205,6 +215,7 @@ def _decide(task: Declared, call: Options | None, run: Options | None, root: boo
         retries=_retries(said["retries"]),
         timeout=_timeout(said["timeout"]),
         **({} if resources is None else {"resources": resources.terms()}),
+        body=_body(task.function),
         env_vars=env_vars,
         secrets=_secrets(said.get("secrets", ())),
         queue=said.get("queue", ""),

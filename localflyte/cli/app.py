@@ -21,6 +21,7 @@ __all__ = ("COMMANDS", "run_command_line")
 #: each command, where it is, and its line of help: so that `localflyte --help` loads none of them
 COMMANDS = {
     "run": ("localflyte.cli.run:run", "Run a task of a Python file on this machine."),
+    "rerun": ("localflyte.cli.rerun:rerun", "Run an earlier run again; with --recover, only what has not succeeded."),
     "runs": ("localflyte.cli.history:runs", "List the runs of this machine, newest first."),
     "show": ("localflyte.cli.history:show", "Show the tree of one run: states, durations, attempts, errors."),
     "logs": ("localflyte.cli.history:logs", "Print what the tasks of a run printed."),

@@ -30,7 +30,7 @@ from localflyte.cli.witness import Witness
 if TYPE_CHECKING:
     from localflyte.api.task import TaskTemplate
 
-__all__ = ("run",)
+__all__ = ("execute", "run")
 
 HELP = """Run a task of a Python file on this machine.
 
@@ -77,7 +77,7 @@ def _run(ctx: click.Context, /, file: str | None, task: str | None, inputs: tupl
     if task.startswith("-"):
         raise click.UsageError(f"{task!r} stands where the task is expected; options of the run come before the file")
     template = find_task(module, task)
-    return _execute(template, _read(template, file, task, inputs), options, passed)
+    return execute(template, _read(template, file, task, inputs), options, passed)
 
 
 def _which_task(module: ModuleType, file: str) -> str:
@@ -110,9 +110,13 @@ def _read(template: TaskTemplate[Any, Any, Any], file: str, task: str, inputs: S
     return read_inputs(template.interface.inputs, inputs, usage=usage, about=_about(template), run_options=long_names)
 
 
-def _execute(
-    template: TaskTemplate[Any, Any, Any], inputs: Mapping[str, Any], options: Mapping[str, Any], passed: Mapping[str, Any]
-) -> int:
+def execute(template: TaskTemplate[Any, Any, Any], inputs: Mapping[str, Any], options: Mapping[str, Any], passed: Mapping[str, Any]) -> int:
+    """Run a task and tell how it went.
+
+    :param options: of the command
+    :param passed: what is handed to ``flyte.with_runcontext``
+    :return: the exit code
+    """
     from localflyte.engine.interrupts import Interrupted
     from localflyte.engine.interrupts import raising
     from localflyte.observe.console import create_console

@@ -25,6 +25,7 @@ from localflyte.engine.pipeline import perform
 from localflyte.engine.pods import Pods
 from localflyte.engine.runstate import RunState
 from localflyte.engine.runstate import Sink
+from localflyte.engine.secrecy import holds_secret
 from localflyte.engine.tried import Tried
 from localflyte.engine.tried import tell_hit
 from localflyte.engine.verdict import failure
@@ -44,6 +45,7 @@ from localflyte.runs.folder import create_run_folder
 from localflyte.runs.journal import Journal
 from localflyte.runs.lives import my_life
 from localflyte.runs.names import new_run_name
+from localflyte.runs.recall import recalled
 from localflyte.settings import Settings
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.outcome import ErrorInfo
@@ -105,6 +107,7 @@ class Engine:
                 call = self._call(run, None, request.invocation, parent)
                 origin = parent.run.name if parent else None
                 run.emit("run.started", task=call.task, pid=me.pid, born=me.born, file=request.invocation.plan.task.file, parent=origin)
+                self._prepare_recall(call)
                 for text in request.notices:
                     run.notice(text)
                 run.flush()
@@ -251,6 +254,13 @@ class Engine:
         name = run.name_action(parent.action if parent else None, invocation, digest)
         again = parent is not None and parent.again
         return Call(run, invocation, name, parent, caller.depth + 1 if caller else 1, digest, caller, again)
+
+    def _prepare_recall(self, root: Call) -> None:
+        run, invocation = root.run, root.invocation
+        if not holds_secret(root, invocation.inputs.values()):
+            run.recall.begin(invocation.plan.task, invocation.inputs, run.request.surroundings.sys_path)
+        if run.request.recover:
+            run.recalled = recalled(run.request.recover)
 
     def _create_folder(self, request: RunRequest) -> tuple[str, str]:
         home = str(self.settings.home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import anyio
@@ -14,6 +15,7 @@ from localflyte.engine.host import Host
 from localflyte.engine.overruns import deadline_passed
 from localflyte.engine.overruns import queued_too_long
 from localflyte.engine.overruns import ran_too_long
+from localflyte.engine.secrecy import holds_secret
 from localflyte.engine.secrecy import tells_secret
 from localflyte.engine.tried import Tried
 from localflyte.engine.tried import tell_queued
@@ -47,6 +49,8 @@ async def perform(host: Host, call: Call, tried: Tried | None = None) -> Outcome
         raise
     finally:
         run.traces.forget(call.action)
+    if outcome.error is None and not holds_secret(call, outcome.outputs):
+        run.recall.keep(call.action, call.task, call.invocation.plan.body, outcome.outputs)
     error = outcome.error._asdict() if outcome.error else None
     run.emit(
         "action.finished",
@@ -66,6 +70,8 @@ def at_once(host: Host, call: Call) -> Tried | None:
     :return: what was found; ``None`` for a call that has to go the long way
     """
     cache, run = call.invocation.plan.cache, call.run
+    if run.recalled is not None:
+        return None
     if cache.behavior == "disable" or cache.serialize or run.mask or run.request.check_determinism:
         return None
     if any(value.refs for value in call.invocation.inputs.values()):
@@ -81,6 +87,9 @@ async def _outcome(host: Host, call: Call, tried: Tried | None) -> Outcome:
     if refused is not None:
         return failure(refused)
     _say_what_is_only_recorded(call)
+    recovered = _recovered(call)
+    if recovered is not None:
+        return recovered
     bound = call.invocation.plan.timeout.deadline
     if bound is None:
         return await _answer(host, call, tried)
@@ -88,6 +97,18 @@ async def _outcome(host: Host, call: Call, tried: Tried | None) -> Outcome:
         return await _answer(host, call, tried)
     host.give_up(call)
     return failure(deadline_passed(call.invocation.plan))
+
+
+def _recovered(call: Call) -> Outcome | None:
+    """:return: what an earlier run has for the call, if this one recovers that"""
+    run, plan = call.run, call.invocation.plan
+    if run.recalled is None or call.parent is None or call.action in run.request.force_rerun_actions:
+        return None
+    outputs = run.recalled.find(call.action, call.task, plan.body)
+    if outputs is None:
+        return None
+    run.emit("action.hit", call.action, key="", why=f"recovered from run {os.path.basename(run.request.recover)}")
+    return Outcome(status=Status.SUCCEEDED, outputs=outputs, cached=True, attempts=0)
 
 
 async def _answer(host: Host, call: Call, tried: Tried | None) -> Outcome:

@@ -20,6 +20,8 @@ from localflyte.observe.mask import SHORTEST
 from localflyte.observe.mask import Mask
 from localflyte.runs.names import ROOT_ACTION
 from localflyte.runs.names import action_name
+from localflyte.runs.recall import Recall
+from localflyte.runs.recall import Recalled
 from localflyte.spec.event import Event
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.plan import Plan
@@ -67,6 +69,10 @@ class RunState:
         self.slots = (Slots(limit),) if limit else ()
         #: calls that are accepted and not finished
         self.in_flight = 0
+        #: what it keeps to be run again from
+        self.recall = Recall(folder, self.notice)
+        #: what an earlier run has kept that this one recovers
+        self.recalled: Recalled | None = None
         #: what its tasks ask people
         self.conditions = Conditions(folder)
         #: what bounds the time of its calls
@@ -116,6 +122,7 @@ class RunState:
         if not self.unflushed:
             return
         self.unflushed = False
+        self.recall.flush()
         for sink in tuple(self._sinks):
             flush = getattr(sink, "flush", None)
             if flush is not None:
@@ -127,6 +134,7 @@ class RunState:
     def close(self) -> None:
         """Flush and close every sink."""
         self.conditions.close()
+        self.recall.close()
         self.flush()
         for sink in tuple(self._sinks):
             close = getattr(sink, "close", None)

@@ -13,18 +13,23 @@ from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
 from localflyte.spec.packed import Packed
 
-__all__ = ("afterwards", "tells_secret")
+__all__ = ("afterwards", "holds_secret", "tells_secret")
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 LOOKED_AT = 4096  # characters of a message; who misses a variable says so at the beginning
+
+
+def holds_secret(call: Call, values: Iterable[Packed]) -> bool:
+    """:return: whether one of the values holds a secret of the run"""
+    mask = call.run.mask
+    return bool(mask) and any(mask.holds(value) for value in values)
 
 
 def tells_secret(call: Call, values: Iterable[Packed], what: str) -> bool:
     """:param what: what the values are to the task, in one word
     :return: whether one of them holds a secret of the run, so that nothing of the call may be stored; then that is said
     """
-    mask = call.run.mask
-    if not mask or not any(mask.holds(value) for value in values):
+    if not holds_secret(call, values):
         return False
     call.run.notice(f"an {what} of {call.task} holds the value of a secret: its result is not cached. Have it ask for the secret itself.")
     return True

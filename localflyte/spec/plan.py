@@ -132,5 +132,7 @@ class Plan:
     links: tuple[Mapping[str, Any], ...] = ()
     outputs: tuple[str, ...] = ()
     """The names of the outputs, in order."""
+    body: str = ""
+    """A digest of the task's own code, as this interpreter compiled it: what says that an action of an earlier run was the same."""
     declared_at: str = ""
     """Where its environment is made, ``file:line``: the place to change when it declares too little."""

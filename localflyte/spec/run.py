@@ -43,6 +43,10 @@ class RunRequest:
     disable_run_cache: bool = False
     cache_lookup_scope: str = "global"
     """``"project-domain"``: results that were computed for another project or domain are not looked up."""
+    recover: str = ""
+    """The folder of an earlier run: what its actions gave is taken from there, unless the code of their tasks has changed."""
+    force_rerun_actions: tuple[str, ...] = ()
+    """The actions that are carried again all the same."""
     explain: bool = False
     """Say of every call that could have been taken from the cache why it was not."""
     check_determinism: bool = False

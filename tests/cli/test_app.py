@@ -47,7 +47,7 @@ def test_the_help_of_run_says_what_the_exit_codes_mean(capsys: pytest.CaptureFix
     ("args", "line"),
     [
         (["rnu"], "there is no command 'rnu'; did you mean 'run'?"),
-        (["xyzzy"], "there is no command 'xyzzy'; the commands are run, runs, show, logs"),
+        (["xyzzy"], "there is no command 'xyzzy'; the commands are run, rerun, runs, show, logs"),
         (["serve"], "`serve` needs a Flyte cluster"),
         ([__file__], "is a file: `localflyte run "),
         (["--vresion"], "No such option '--vresion'"),

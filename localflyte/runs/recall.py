@@ -1,0 +1,158 @@
+"""Recall: what a run was asked for and what its actions gave, kept in its folder, so that it can be run again and go on where it ended.
+
+A file of frames: first ``["run", task, inputs, path]``, then ``["gave", action, task, body, outputs]`` for each action that succeeded.
+A file that ends in the middle of a frame ends there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+from localflyte.errors import ProtocolError
+from localflyte.errors import RunNotFoundError
+from localflyte.spec.packed import Packed
+from localflyte.spec.plan import TaskRef
+from localflyte.wire.frames import FrameReader
+from localflyte.wire.frames import pack_frame
+from localflyte.wire.messages import inputs_from_wire
+from localflyte.wire.messages import outputs_from_wire
+from localflyte.wire.messages import task_to_wire
+
+__all__ = ("FILE", "MOST_BYTES", "Recall", "Recalled", "recalled")
+
+FILE = "recall.frames"
+MOST_BYTES = 1 << 20  # of the outputs of one action; what gives more is done again
+FLUSH_AT = 1 << 18
+PIECE = 1 << 20
+
+
+class Recall:
+    """The writing side. What cannot be written is given up, and said: the run goes on.
+
+    :param folder: of the run
+    """
+
+    def __init__(self, folder: str, notice: Callable[[str], None]) -> None:
+        self._path = os.path.join(folder, FILE)
+        self._notice = notice
+        self._frames: list[bytes] = []
+        self._waiting = 0
+        self._fd: int | None = None
+
+    def begin(self, task: TaskRef, inputs: Mapping[str, Packed], path: Sequence[str]) -> None:
+        """Note what the run was asked for.
+
+        :param path: where its modules were found
+        """
+        try:
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            self._give_up(error)
+            return
+        self._add(("run", task_to_wire(task), dict(inputs), tuple(path)))
+
+    def keep(self, action: str, task: str, body: str, outputs: Sequence[Packed]) -> None:
+        """Note what an action gave.
+
+        :param body: a digest of the task's own code
+        """
+        if self._fd is not None and sum(len(value.data) for value in outputs) <= MOST_BYTES:
+            self._add(("gave", action, task, body, tuple(outputs)))
+
+    def flush(self) -> None:
+        """Write down what was noted."""
+        if not self._frames or self._fd is None:
+            return
+        data = memoryview(b"".join(self._frames))
+        self._frames.clear()
+        self._waiting = 0
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        self.flush()
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _add(self, message: tuple[Any, ...]) -> None:
+        frame = pack_frame(message)
+        self._frames.append(frame)
+        self._waiting += len(frame)
+        if self._waiting > FLUSH_AT:
+            self.flush()
+
+    def _give_up(self, error: OSError) -> None:
+        self._frames.clear()
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+        self._notice(f"{self._path} cannot be written ({error.strerror}); the run goes on, and cannot be recovered later")
+
+
+class _Gave(NamedTuple):
+    task: str
+    body: str
+    outputs: Any
+
+
+class Recalled:
+    """The reading side.
+
+    :param task: what the run was asked for
+    :param path: where its modules were found
+    """
+
+    def __init__(self, task: TaskRef, inputs: dict[str, Packed], path: Sequence[str], gave: dict[str, _Gave]) -> None:
+        self.task = task
+        self.path = path
+        self.inputs = inputs
+        self._gave = gave
+
+    def find(self, action: str, task: str, body: str) -> tuple[Packed, ...] | None:
+        """:return: what the action gave, if it was the same task with the same code of its own, and its files are still there"""
+        found = self._gave.get(action)
+        if found is None or (found.task, found.body) != (task, body):
+            return None
+        try:
+            outputs = outputs_from_wire(found.outputs)
+        except ProtocolError:
+            return None
+        paths = [ref.path for value in outputs for ref in value.refs if "://" not in ref.path]
+        return outputs if all(map(os.path.exists, paths)) else None
+
+
+def recalled(folder: str) -> Recalled:
+    """Read what was kept of a run.
+
+    :raises RunNotFoundError: if nothing was, or if it cannot be read
+    """
+    path = os.path.join(folder, FILE)
+    first: list[Any] | None = None
+    gave: dict[str, _Gave] = {}
+    try:
+        with open(path, "rb") as file:
+            reader = FrameReader()
+            while data := file.read(PIECE):
+                for message in reader.feed(data):
+                    if message[0] == "run":
+                        first = message
+                    elif message[0] == "gave" and len(message) == 5:
+                        gave[str(message[1])] = _Gave(*message[2:])
+        if first is None:
+            raise ProtocolError("it does not begin with what was asked for")
+        _, task, inputs, where = first
+        return Recalled(TaskRef(**task), inputs_from_wire(inputs), tuple(map(str, where)), gave)
+    except FileNotFoundError:
+        raise RunNotFoundError(f"Of run {os.path.basename(folder)} nothing is kept that it could be run again from, in {path}.") from None
+    except (OSError, ValueError, TypeError, ProtocolError) as error:
+        raise RunNotFoundError(f"What is kept of run {os.path.basename(folder)} in {path} cannot be read: {error}") from None

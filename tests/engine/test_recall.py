@@ -1,0 +1,161 @@
+"""An earlier run is run again, whole or where it ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from programs import recovering
+
+import localflyte as flyte
+from localflyte import errors
+from localflyte.api.resolve import plan_for
+from localflyte.cli import main
+from localflyte.runs.recall import FILE
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    (tmp_path / "marks").write_text("")
+    return str(tmp_path / "marks")
+
+
+def break_down(path: str, name: str = "broken", **inputs: Any) -> Counter[str]:
+    """:return: what ran in a run that fails"""
+    with pytest.raises(errors.RuntimeUserError, match="not mended"):
+        flyte.with_runcontext(name=name).run(recovering.main, path, **inputs)
+    return ran(path)
+
+
+def ran(path: str) -> Counter[str]:
+    """:return: what ran since this was asked last"""
+    marks = Counter(Path(path).read_text())
+    Path(path).write_text("")
+    return marks
+
+
+def mend(path: str) -> None:
+    Path(f"{path}.mended").write_text("")
+
+
+RESULT = [1, 2, 3, 1, 2 << 20, 12]
+
+
+def test_a_rerun_carries_everything_with_the_inputs_that_were(home: Path, path: str) -> None:
+    assert break_down(path) == Counter(m=1, f=4, w=1, l=1, n=1, b=1)
+    mend(path)
+    run = flyte.rerun("broken")
+    assert run.name != "broken"
+    assert run.outputs()[0] == RESULT
+    assert ran(path) == Counter(m=1, f=4, w=1, l=1, n=1, b=1)
+
+
+def test_recovering_carries_only_what_has_not_succeeded(home: Path, path: str) -> None:
+    break_down(path)
+    mend(path)
+    assert flyte.rerun("broken", recover=True).outputs()[0] == RESULT
+    assert ran(path) == Counter(m=1, l=1, n=1, b=1)  # what is large was not kept
+
+
+def test_what_was_recovered_can_be_recovered_again(home: Path, path: str) -> None:
+    break_down(path)
+    with pytest.raises(errors.RuntimeUserError, match="not mended"):
+        flyte.with_runcontext(name="again").rerun("broken", recover=True)
+    ran(path)
+    mend(path)
+    assert flyte.rerun("again", recover=True).outputs()[0] == RESULT
+    assert ran(path) == Counter(m=1, l=1, n=1, b=1)
+
+
+def test_other_inputs_are_other_actions(home: Path, path: str) -> None:
+    break_down(path)
+    mend(path)
+    assert flyte.rerun("broken", recover=True, x=2).outputs()[0] == [1, 2, 3, 2, 2 << 20, 23]
+    assert ran(path) == Counter(m=1, w=1, l=1, n=1, f=1, b=1)
+
+
+def test_what_was_changed_is_carried_again(home: Path, path: str) -> None:
+    break_down(path)
+    mend(path)
+    kept = home / "runs" / "broken" / FILE
+    body = plan_for(recovering.first).body
+    assert len(body) == 16
+    kept.write_bytes(kept.read_bytes().replace(body.encode(), b"0" * len(body)))
+    assert flyte.rerun("broken", recover=True).outputs()[0] == RESULT
+    assert ran(path)["f"] == 4
+
+
+def test_an_action_can_be_forced(home: Path, path: str) -> None:
+    break_down(path)
+    mend(path)
+    events: list[Any] = []
+    flyte.with_runcontext(sinks=[events.append]).rerun("broken", recover=True)
+    recovered = [event for event in events if event.kind == "action.hit"]
+    assert {event.data["why"] for event in recovered} == {"recovered from run broken"}
+    ran(path)
+    flyte.rerun("broken", recover=True, force_rerun_actions=[recovered[0].action])
+    assert sum(ran(path).values()) == 5
+
+
+def test_a_file_that_is_gone_is_made_again(home: Path, path: str) -> None:
+    break_down(path)
+    mend(path)
+    shutil.rmtree(home / "runs" / "broken" / "data")
+    assert flyte.rerun("broken", recover=True).outputs()[0] == RESULT
+    assert ran(path)["w"] == 1
+
+
+def test_a_file_that_ends_in_the_middle_ends_there(home: Path, path: str) -> None:
+    break_down(path)
+    mend(path)
+    kept = home / "runs" / "broken" / FILE
+    os.truncate(kept, kept.stat().st_size - 7)
+    assert flyte.rerun("broken", recover=True).outputs()[0] == RESULT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"run_name": "none"}, errors.RunNotFoundError, "no run named 'none'"),
+        ({"run_name": "broken", "y": 1}, ValueError, "no input 'y'; its inputs are path, x"),
+        ({"run_name": "broken", "x": "text"}, TypeError, "x"),
+        ({"run_name": "broken", "action_name": "a1"}, ValueError, "from a0"),
+        ({"run_name": "broken", "force_rerun_actions": ["a1"]}, ValueError, "needs recover=True"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(home: Path, path: str, arguments: dict[str, Any], error: type[Exception], words: str) -> None:
+    break_down(path)
+    with pytest.raises(error, match=words):
+        flyte.rerun(**arguments)
+
+
+def test_a_run_of_which_nothing_was_kept_says_so(home: Path, path: str) -> None:
+    break_down(path)
+    (home / "runs" / "broken" / FILE).unlink()
+    with pytest.raises(errors.RunNotFoundError, match="nothing is kept"):
+        flyte.rerun("broken")
+
+
+def test_the_command_line_recovers(home: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    break_down(path)
+    assert main(["rerun", "--recover", "last"]) == 1
+    ran(path)
+    mend(path)
+    assert main(["rerun", "--recover", "broken"]) == 0
+    assert ran(path) == Counter(m=1, l=1, n=1, b=1)
+    assert main(["rerun", "broken", "--x", "3"]) == 0
+    assert ran(path)["f"] == 4
+    assert "[1, 2, 3, 3, 2097152, 34]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("arguments", "words"), [(["--force", "a1", "broken"], "--force needs --recover"), (["none"], "none")])
+def test_what_the_command_line_does_not_understand(
+    home: Path, path: str, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    break_down(path)
+    assert main(["rerun", *arguments]) == 2
+    assert words in capsys.readouterr().err

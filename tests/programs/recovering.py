@@ -1,0 +1,62 @@
+"""A pipeline whose first run fails in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import localflyte as flyte
+from localflyte.io import File
+
+env = flyte.TaskEnvironment(name="recovering")
+
+
+def mark(path: str, what: str) -> None:
+    """Note that something really ran."""
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(what)
+
+
+@env.task
+def first(path: str, x: int) -> int:
+    mark(path, "f")
+    return x + 1
+
+
+@env.task
+async def writes(path: str, x: int) -> File:
+    mark(path, "w")
+    file = File.new_remote()
+    async with file.open("wb") as stream:
+        await stream.write(b"%d" % x)
+    return file
+
+
+@env.task
+def large(path: str) -> bytes:
+    mark(path, "l")
+    return b"x" * (2 << 20)
+
+
+@env.task
+def breaks(path: str, x: int) -> int:
+    mark(path, "b")
+    if not os.path.exists(f"{path}.mended"):
+        raise ValueError("not mended yet")
+    return 10 * x
+
+
+@env.task
+async def nested(path: str, x: int) -> int:
+    mark(path, "n")
+    return await first.aio(path, x) + await breaks.aio(path, x)
+
+
+@env.task
+async def main(path: str, x: int = 1) -> list[int]:
+    mark(path, "m")
+    numbers = await asyncio.gather(*(first.aio(path, n) for n in range(3)))
+    file = await writes(path, x)
+    async with file.open("rb") as stream:
+        numbers.append(int(await stream.read()))
+    return [*numbers, len(await large.aio(path)), await nested(path, x)]
