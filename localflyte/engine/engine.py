@@ -25,7 +25,6 @@ from localflyte.engine.pipeline import perform
 from localflyte.engine.pods import Pods
 from localflyte.engine.runstate import RunState
 from localflyte.engine.runstate import Sink
-from localflyte.engine.secrecy import holds_secret
 from localflyte.engine.tried import Tried
 from localflyte.engine.tried import tell_hit
 from localflyte.engine.verdict import failure
@@ -125,6 +124,8 @@ class Engine:
             del self._runs[name]
             self._pools.forget(run)
             self._servers.forget(run)
+            if run.mask and any(map(run.mask.holds, request.invocation.inputs.values())):
+                run.recall.drop()  # which of them is a secret may have come to light only when a task asked for it
             run.close()
         assert outcome is not None  # else what ended the run has been raised
         if not self._runs:
@@ -257,8 +258,7 @@ class Engine:
 
     def _prepare_recall(self, root: Call) -> None:
         run, invocation = root.run, root.invocation
-        if not holds_secret(root, invocation.inputs.values()):
-            run.recall.begin(invocation.plan.task, invocation.inputs, run.request.surroundings.sys_path)
+        run.recall.begin(invocation.plan.task, invocation.inputs, run.request.surroundings.sys_path)
         if run.request.recover:
             run.recalled = recalled(run.request.recover)
 

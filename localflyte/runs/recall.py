@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from typing import NamedTuple
 
@@ -83,6 +84,14 @@ class Recall:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+    def drop(self) -> None:
+        """Keep nothing after all."""
+        self._frames.clear()
+        if self._fd is not None:
+            self.close()
+            with suppress(OSError):
+                os.unlink(self._path)
 
     def _add(self, message: tuple[Any, ...]) -> None:
         frame = pack_frame(message)

@@ -159,3 +159,11 @@ def test_what_the_command_line_does_not_understand(
     break_down(path)
     assert main(["rerun", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_an_input_that_holds_a_secret_is_not_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECALL_SECRET", "do-not-keep-this")
+    flyte.with_runcontext(name="secret").run(recovering.asks, "do-not-keep-this")
+    assert not (home / "runs" / "secret" / FILE).exists()
+    with pytest.raises(errors.RunNotFoundError, match="nothing is kept"):
+        flyte.rerun("secret")

@@ -60,3 +60,16 @@ async def main(path: str, x: int = 1) -> list[int]:
     async with file.open("rb") as stream:
         numbers.append(int(await stream.read()))
     return [*numbers, len(await large.aio(path)), await nested(path, x)]
+
+
+@env.task
+def asks(value: str) -> bool:
+    return knows(value)
+
+
+knowing = flyte.TaskEnvironment(name="knowing", secrets=flyte.Secret("RECALL_SECRET"))
+
+
+@knowing.task
+def knows(value: str) -> bool:
+    return os.environ["RECALL_SECRET"] == value
