@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from contextlib import suppress
+from enum import Enum
 from types import BuiltinFunctionType
 from types import FunctionType
 from types import MethodType
@@ -37,12 +39,14 @@ from localflyte.api.sources import Sources
 from localflyte.api.sources import file_of
 from localflyte.api.sources import owner_of
 from localflyte.api.values import Describer
+from localflyte.api.values import UncertainError
 from localflyte.api.values import is_plain
 from localflyte.spec.digest import sha256
 
 __all__ = ("Fingerprint",)
 
 _MISSING = object()
+_SUBCLASSES: Callable[[type[Any]], list[type[Any]]] = type.__subclasses__  # a metaclass may have another
 _COMPILED = ("builtin_function_or_method", "cython_function_or_method")
 
 
@@ -56,6 +60,7 @@ class Fingerprint:
         self._taken: dict[str, int] = {}
         self._todo: deque[Callable[[], None]] = deque()
         self._own: set[int] = set()
+        self._with_subclasses = False
         self.values = Describer(self.code)
         self._meanings = Meanings(self)
 
@@ -80,6 +85,15 @@ class Fingerprint:
         # One after the other and not one inside the other: a project is deeper than Python's stack.
         while self._todo:
             self._todo.popleft()()
+            if not self._todo and self._with_subclasses:
+                classes = [value for _, value in self._labels.values() if isinstance(value, type) and _is_of_project(value)]
+                below: list[type[Any]] = [found for cls in classes for found in _SUBCLASSES(cls) if _is_of_project(found)]
+                for each in sorted(below, key=lambda found: (found.__module__, found.__qualname__)):
+                    self.code(each)
+
+    def add_subclasses(self) -> None:
+        """Count the subclasses of all classes, since some code asks which there are."""
+        self._with_subclasses = True
 
     # -- labels: how code is called -----------------------------------------------------------------------------
 
@@ -219,7 +233,9 @@ class Fingerprint:
             text.append(f"default {parameter}")
             part = f"default {parameter} of {name}"
             self.add_part(part, [self.values.describe(value, f"the default of {parameter!r} of {name}")])
-        text += sorted(f"{key}={self.values.describe(value, name)}" for key, value in vars(function).items() if is_plain(value))
+        for key, value in sorted(vars(function).items()):
+            with suppress(UncertainError):  # what libraries keep there
+                text.append(f"{key}={self.values.describe(value, name)}")
         wrapped = getattr(function, "__wrapped__", None)
         if wrapped is not None:
             text.append(f"around {self.code(wrapped)}")
@@ -288,8 +304,9 @@ class Fingerprint:
                     self.sources.verify(function)
                 elif owner_of(str(function.__globals__.get("__name__", ""))) == "project" and function.__code__.co_filename[:1] != "<":
                     text.append(f"{key}={self.code(function)}")
-            if not is_internal(key) and not members[key] and is_plain(value):
-                text.append(f"{key}={self.values.describe(value, where)}")
+            if not is_internal(key) and not members[key] and not _is_machinery(value):
+                with suppress(UncertainError):  # what libraries keep in classes; it counts as it is written
+                    text.append(f"{key}={self.values.describe(value, where)}")
         return text
 
     def _member(self, value: Any, where: str) -> str:
@@ -337,6 +354,16 @@ def _walk(chain: Chain, cells: Mapping[str, Any], namespace: Mapping[str, Any]) 
             break
         value = getattr(value, attribute, _MISSING)
     return value
+
+
+def _is_of_project(cls: type[Any]) -> bool:
+    return cls.__module__ in sys.modules and owner_of(cls.__module__) == "project"
+
+
+def _is_machinery(value: Any) -> bool:
+    """:return: whether a member of a class is what an enumeration or someone else's descriptor makes of what is written"""
+    kind = type(value)
+    return isinstance(value, Enum) or (hasattr(kind, "__get__") and owner_of(kind.__module__) != "project")
 
 
 def _is_task_of_environment(value: Any) -> bool:

@@ -18,6 +18,7 @@ from localflyte.api.outline import Outline
 from localflyte.api.sources import Sources
 from localflyte.api.sources import owner_of
 from localflyte.api.values import Describer
+from localflyte.api.values import UncertainError
 from localflyte.api.values import is_stateless
 
 __all__ = ("Meanings",)
@@ -25,6 +26,8 @@ __all__ = ("Meanings",)
 _MISSING = object()
 _ABOUT_MODULES = frozenset(("__builtins__", "__doc__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__"))
 _REACH_ALL = frozenset(("eval", "exec", "globals"))  # with one of these, code may use any name of its module
+#: What stands among the names for an import by a computed name, and for a look at which subclasses there are.
+_MARKS = frozenset(("import_module()", "__subclasses__()"))
 _FURTHEST = 10  # modules that may hand a name on to one another
 
 
@@ -39,6 +42,7 @@ class _Parts(Protocol):
     def foreign(self, module: str, name: str) -> str: ...
     def add_part(self, label: str, text: Iterable[str]) -> None: ...
     def new_label(self, label: str) -> str: ...
+    def add_subclasses(self) -> None: ...
 
 
 class Meanings:
@@ -67,7 +71,7 @@ class Meanings:
             if name in cells:
                 lines.add(self._closure(name, cells[name], where))
                 continue
-            if name not in namespace and name not in _REACH_ALL:  # a builtin, mostly
+            if name not in namespace and name not in _REACH_ALL and name not in _MARKS:  # a builtin, mostly
                 continue
             line = known.get(chain)
             if line is None:
@@ -89,12 +93,16 @@ class Meanings:
         if name in _ABOUT_MODULES:
             return ""
         if value is _MISSING:
+            if name == "import_module()":
+                raise UncertainError(f"{where} imports a module whose name is not written there")
+            if name == "__subclasses__()":
+                self._parts.add_subclasses()
             whole = name in _REACH_ALL and owner_of(str(namespace.get("__name__", ""))) == "project"
             return f"{name}={self._parts.module(str(namespace['__name__']))}" if whole else ""
         path = name
         while isinstance(value, ModuleType):
             if owner_of(value.__name__) != "project":
-                return f"{path}={self._parts.foreign(value.__name__, '')}"
+                return f"{path}={self._parts.foreign(value.__name__, '')}{self._in_foreign(value, attributes, namespace)}"
             if not attributes:
                 return f"{path}={self._parts.code(value)}"
             name = attributes.pop(0)
@@ -106,6 +114,18 @@ class Meanings:
             value = namespace[name]
         return f"{path}={self._meant(name, value, namespace, f'global variable {path!r} of {where}')}"
 
+    def _in_foreign(self, module: ModuleType, attributes: list[str], namespace: Mapping[str, Any]) -> str:
+        """:return: what of the project's own is reached through a module of someone else's"""
+        value: Any = module
+        for name in attributes:
+            value = vars(value).get(name, _MISSING) if isinstance(value, ModuleType) else _MISSING
+        if type(value) is FunctionType and owner_of(str(value.__globals__.get("__name__", ""))) == "project":
+            return f" {self._parts.code(value)}"  # put there in place of theirs
+        home = str(namespace.get("__name__", ""))
+        if value is sys.modules and owner_of(home) == "project":
+            return f" {self._parts.module(home)}"
+        return ""
+
     def _meant(self, name: str, value: Any, namespace: Mapping[str, Any], where: str) -> str:
         label = self._parts.code(value)
         if label is not None:
@@ -113,7 +133,9 @@ class Meanings:
             made = type(value) is FunctionType and label.startswith("package ") and "<locals>" in value.__code__.co_qualname
             return " ".join([label, *(_written(self._bindings(name, namespace)) if made else ())])
         if is_stateless(value):
-            return self._parts.values.describe(value, where)
+            # A context variable has a default, which shows nowhere but where it is written.
+            written = _written(self._bindings(name, namespace)) if type(value).__name__ == "ContextVar" else []
+            return " ".join([self._parts.values.describe(value, where), *written])
         known = self._constants.get((id(namespace), name))
         if known is not None:
             return known

@@ -13,6 +13,9 @@ from localflyte.api.outline import Import
 
 __all__ = ("Names",)
 
+#: What stands among the names, under one that no program can have, for code that reaches what its names do not tell.
+_ANY_MODULE = ("import_module()",)
+_ANY_SUBCLASS = ("__subclasses__()",)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -25,8 +28,25 @@ def _imports_of(node: ast.AST) -> Iterator[Import]:
     elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         module = node.args[0].value
-        if called in ("import_module", "__import__") and isinstance(module, str) and not module.startswith("."):
-            yield module, "", 0
+        if called in ("import_module", "__import__") and isinstance(module, str):
+            level = len(module) - len(module.lstrip("."))
+            yield (module, "", 0) if not level else (module[level:], "", level)
+
+
+def _is_import_of_any(node: ast.Call) -> bool:
+    """:return: whether this imports a module whose name is not written here"""
+    called = node.func
+    if isinstance(called, ast.Attribute):
+        known = isinstance(called.value, ast.Name) and called.value.id in ("importlib", "builtins")
+        name = called.attr if known else ""
+    else:
+        name = getattr(called, "id", "")
+    if name not in ("import_module", "__import__"):
+        return False
+    first, *rest = [*node.args, *(each.value for each in node.keywords)] or [node]
+    if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
+        return True
+    return first.value.startswith(".") and not (len(rest) == 1 and isinstance(rest[0], ast.Name) and rest[0].id == "__package__")
 
 
 class _Scope:
@@ -110,6 +130,8 @@ class Names:
         while isinstance(root, ast.Attribute):
             attributes.append(root.attr)
             root = root.value
+        if "__subclasses__" in attributes:
+            _use(_ANY_SUBCLASS, scope)
         if isinstance(root, ast.Name):
             _use((root.id, *reversed(attributes)), scope)
         else:
@@ -192,6 +214,8 @@ class Names:
 
     def _call(self, node: ast.Call, scope: _Scope) -> None:
         scope.imports += _imports_of(node)
+        if _is_import_of_any(node):
+            _use(_ANY_MODULE, scope)
         self._all((node.func, *node.args, *(each.value for each in node.keywords)), scope)
 
 

@@ -69,6 +69,15 @@ CHANGES: dict[str, tuple[dict[str, str], str, str, str, str]] = {
     "decorator of someone else called task": ({"main": "class Queue:\n    def task(self, n): return lambda f: (lambda x: f(x) * n)\nqueue = Queue()\n@queue.task(1)\ndef helper(x): return x\n@env.task\ndef task(x: int) -> int: return helper(x)"}, "main", "task(1)", "task(2)", "closure n of main.Queue.task.<locals>.<lambda>.<locals>.<lambda>"),
     "global behind a local of its name": ({"main": "N = 1\ndef helper(x):\n    N = 0\n    def inner():\n        global N\n        return N\n    return inner()\n@env.task\ndef task(x: int) -> int: return helper(x)"}, "main", "N = 1", "N = 2", "constant main.N"),
     "positional-only default": ({"main": "def f(x, y=1, /): return x + y\n@env.task\ndef task(x: int) -> int: return f(x)"}, "main", "y=1", "y=2", "default y of main.f"),
+    "subclass that nobody names": ({"main": "class Base: pass\nclass Step(Base):\n    def go(self): return 1\n@env.task\ndef task(x: int) -> int: return sum(each().go() for each in Base.__subclasses__())"}, "main", "return 1", "return 2", "method main.Step.go"),
+    "subclass asked for by a class method": ({"main": "import steps\nfrom base import Base\n@env.task\ndef task(x: int) -> int: return Base.every()", "base": "class Base:\n    @classmethod\n    def every(cls): return sum(each().go() for each in cls.__subclasses__())", "steps": "from base import Base\nclass Step(Base):\n    def go(self): return 1"}, "steps", "return 1", "return 2", "method steps.Step.go"),
+    "subclasses that a class keeps": ({"main": "class Base:\n    known = []\n    def __init_subclass__(cls): Base.known.append(cls)\nclass Step(Base):\n    def go(self): return 1\n@env.task\ndef task(x: int) -> int: return Base.known[0]().go()"}, "main", "return 1", "return 2", "method main.Step.go"),
+    "object that a class keeps": ({"main": "import settings\nclass M:\n    held = settings.make()\n@env.task\ndef task(x: int) -> int: return M.held.n", "settings": "import json\nclass S: pass\ndef make():\n    one = S()\n    one.n = json.loads('1')\n    return one"}, "settings", "'1'", "'2'", "class main.M"),
+    "function that a function keeps": ({"main": "def other(): return 1\ndef helper(x): return helper.f()\nhelper.f = other\n@env.task\ndef task(x: int) -> int: return helper(x)"}, "main", "return 1", "return 2", "function main.other"),
+    "function put in place of another's": ({"main": "import colorsys\ncolorsys.rgb_to_hls = lambda x: x + 1\n@env.task\ndef task(x: int) -> int: return colorsys.rgb_to_hls(x)"}, "main", "x + 1", "x + 2", "function main.<lambda>"),
+    "default of a context variable": ({"main": "from contextvars import ContextVar\nHERE = ContextVar('HERE', default=1)\n@env.task\ndef task(x: int) -> int: return HERE.get()"}, "main", "default=1", "default=2", "function main.task"),
+    "sys.modules": ({"main": "import other\nimport sys\n@env.task\ndef task(x: int) -> int: return sys.modules['oth' + 'er'].helper(x)", "other": "def helper(x): return x + 1"}, "other", "+ 1", "+ 2", "module other"),
+    "relative import by a written name": ({"main": "from package.work import f\n@env.task\ndef task(x: int) -> int: return f(x)", "package/__init__": "", "package/work": "import importlib\ndef f(x): return x * importlib.import_module('.rates', __package__).RATE", "package/rates": "RATE = 1"}, "package/rates", "1", "2", "module package.rates"),
     "keyword-only default": ({"main": "def f(x, *, y=1): return x + y\n@env.task\ndef task(x: int) -> int: return f(x)"}, "main", "y=1", "y=2", "default y of main.f"),
 }  # fmt: skip
 
@@ -106,6 +115,12 @@ def test_it_does_not_count(project: Project, modules: dict[str, str], old: str, 
     first, second = project(modules), project({**modules, "main": modules["main"].replace(old, new)})
     assert (first.problem, dict(first.parts)) == ("", dict(second.parts))
     assert first.version == second.version
+
+
+@pytest.mark.parametrize("call", ["importlib.import_module('oth' + 'er')", "__import__(name)", "importlib.import_module('.rates', name)"])
+def test_an_import_by_a_name_that_is_made_when_it_runs_has_no_version(project: Project, call: str) -> None:
+    terms = project({"main": f"import importlib\nname = 'other'\n@env.task\ndef task(x: int) -> int: return {call}.helper(x)"})
+    assert "main.task imports a module whose name is not written there" in terms.problem
 
 
 def test_an_import_in_the_body_counts_the_same_before_and_after_it_happened(project: Project) -> None:
