@@ -17,6 +17,7 @@ from localflyte.types import references
 from localflyte.types import scalars
 from localflyte.types import sequences
 from localflyte.types import structs
+from localflyte.types import transformed
 from localflyte.types import unions
 from localflyte.types.annotations import strip
 from localflyte.types.base import Codec
@@ -27,10 +28,11 @@ from localflyte.types.models import build as build_model
 from localflyte.types.records import is_named_tuple
 from localflyte.types.refusal import mismatch
 
-__all__ = ("Codec", "codec_for", "readable")
+__all__ = ("Codec", "codec_for", "forget", "readable")
 
 # References come before structs and models: File is a class of its own kind whatever it is built on.
 _BUILDERS = (
+    transformed.build,
     scalars.build,
     sequences.build,
     mappings.build,
@@ -60,6 +62,11 @@ def codec_for(annotation: Any) -> Codec:
     except TypeError:  # an unhashable annotation, such as Annotated[int, []]
         known = None
     return known or _Compiler(_Session(), loose=False)(annotation)
+
+
+def forget() -> None:
+    """Compile types anew from now on, since one of them got a transformer."""
+    _codecs.clear()
 
 
 def readable(annotation: Any) -> str:
@@ -131,6 +138,9 @@ class _Compiler:
 
 def _annotated(written: Any, annotation: Any, compile_type: _Compiler) -> Codec | None:
     """Make the codec of a type of which its annotation says more: how it is kept, or when two of its values are the same."""
+    transformer = transformed.transformer_in(written)
+    if transformer is not None:
+        return transformed.transformed(transformer, annotation)
     from localflyte.types.keyed import key_of
     from localflyte.types.keyed import keyed
     from localflyte.types.keyed import method_in
@@ -175,6 +185,10 @@ def _free(annotation: Any) -> Codec:
     bare = _BARE.get(annotation) if isinstance(annotation, type) else None
     name = "Any" if annotation is Any else readable(annotation)
     kinds = (annotation,) if isinstance(annotation, type) and annotation not in (object, Any) else ()
+    if kinds and not bare:
+        made = _by_transformer(annotation)
+        if made is not None:
+            return made
 
     def encode_bare(value: Any) -> Any:
         if not isinstance(value, annotation):
@@ -182,15 +196,22 @@ def _free(annotation: Any) -> Codec:
         return encode_free(value)
 
     def encode_class(value: Any) -> Any:
+        made = transformed.TRANSFORMERS and _by_transformer(annotation)
+        if made:  # it was registered after the task was declared
+            return made.encode(value)
         if hasattr(type(value), "flyte_convert") and not isinstance(value, annotation):
             # flyte.io.DataFrame, where a pandas.DataFrame is declared
             value = value.flyte_convert(annotation)
         return encode_free(value)
 
+    def decode_class(wire: Any) -> Any:
+        made = transformed.TRANSFORMERS and _by_transformer(annotation)
+        return made.decode(wire) if made else decode_free(wire)
+
     return Codec(
         name,
         encode_bare if bare else encode_class if kinds else encode_free,
-        decode_free,
+        decode_class if kinds and not bare else decode_free,
         line=f"any:{readable(get_origin(annotation) or annotation)}",
         kinds=kinds,
         order=order_free,
@@ -198,3 +219,9 @@ def _free(annotation: Any) -> Codec:
         nullable=True,
         accepts_all=not bare,
     )
+
+
+def _by_transformer(annotation: Any) -> Codec | None:
+    transformed.load_plugins(annotation)
+    transformer = transformed.find(annotation)
+    return None if transformer is None else transformed.transformed(transformer, annotation)

@@ -1,10 +1,7 @@
-"""What flyte's own type system does on protobuf: importable here, so that programs load; clear where it is really used."""
-
-# ruff: noqa: ARG003 - parameters are flyte's, and callers name them
+"""The names of flyte's type system: transformers of one's own are used, and what is protobuf alone says so where it is used."""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 from typing import Generic
 from typing import NoReturn
@@ -12,16 +9,34 @@ from typing import Protocol
 from typing import TypeVar
 from typing import runtime_checkable
 
-__all__ = ("FlytePickle", "Renderable", "TypeEngine", "TypeTransformer", "guess_interface", "literal_string_repr")
+from localflyte.spec.packed import Packed
+from localflyte.types.codec import codec_for
+from localflyte.types.codec import forget
+from localflyte.types.codec import readable
+from localflyte.types.opaque import pack_object
+from localflyte.types.opaque import unpack_object
+from localflyte.types.packing import pack
+from localflyte.types.packing import unpack
+from localflyte.types.refusal import TypeTransformerFailedError
+from localflyte.types.refusal import describe
+from localflyte.types.transformed import TRANSFORMERS
+from localflyte.types.transformed import find
+from localflyte.types.transformed import load_plugins
+
+__all__ = (
+    "FlytePickle",
+    "LocalLiteral",
+    "LocalType",
+    "Renderable",
+    "TypeEngine",
+    "TypeTransformer",
+    "guess_interface",
+    "literal_string_repr",
+)
 
 T = TypeVar("T")
 
-
-def _refuse(name: str) -> NoReturn:
-    raise NotImplementedError(
-        f"flyte.types.{name} works on Flyte's protobuf literals, which localflyte does not have: values cross as msgpack. "
-        "It works with the flyte SDK; here, annotate with a dataclass, a pydantic model or any class (it is pickled)."
-    )
+_OWN = (int, float, str, bool, type(None), list, dict)
 
 
 class FlytePickle(Generic[T]):
@@ -33,11 +48,23 @@ class FlytePickle(Generic[T]):
 
     @classmethod
     async def to_pickle(cls, python_val: Any) -> str:
-        _refuse("FlytePickle.to_pickle")
+        """Write a value to a file among the run's data.
+
+        :return: the path of the file
+        """
+        from importlib import import_module
+
+        # io stands above types
+        path: str = import_module("localflyte.io.location").new_location("value.pickle")
+        with open(path, "wb") as target:  # noqa: ASYNC230 - a local file
+            target.write(pack_object(python_val))
+        return path
 
     @classmethod
     async def from_pickle(cls, uri: str) -> Any:
-        _refuse("FlytePickle.from_pickle")
+        """Read what `to_pickle` wrote."""
+        with open(uri, "rb") as source:  # noqa: ASYNC230 - a local file
+            return unpack_object(source.read())
 
 
 @runtime_checkable
@@ -48,12 +75,42 @@ class Renderable(Protocol):
         """:return: the value as HTML"""
 
 
+class LocalType:
+    """What stands here for a protobuf LiteralType: the Python type."""
+
+    def __init__(self, python_type: Any) -> None:
+        self.python_type = python_type
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LocalType) and other.python_type == self.python_type
+
+    def __hash__(self) -> int:
+        return hash(str(self.python_type))
+
+    def __repr__(self) -> str:
+        return f"LocalType({readable(self.python_type)})"
+
+
+class LocalLiteral:
+    """What stands here for a protobuf Literal: a value as it crosses a border."""
+
+    def __init__(self, packed: Packed) -> None:
+        self.packed = packed
+
+
 class TypeTransformer(Generic[T]):
-    """Base class of flyte's conversions to protobuf. It can be subclassed and registered here; it is never called."""
+    """Base class of conversions of one's own: `to_literal` makes something else of a value, `to_python_value` makes it a value again.
+
+    On a cluster that is a protobuf Literal. Here it may be one too, if ``flyteidl2`` is installed, or anything that can be carried.
+
+    :param name: what errors, and the keys of the cache, call the conversion
+    :param t: the type it is for
+    :param enable_type_assertions: whether `assert_type` is asked before
+    """
 
     def __init__(self, name: str, t: type[T], enable_type_assertions: bool = True) -> None:
         self._name = name
-        self._type = t
+        self._t = t
         self._type_assertions_enabled = enable_type_assertions
 
     @property
@@ -62,7 +119,7 @@ class TypeTransformer(Generic[T]):
 
     @property
     def python_type(self) -> type[T]:
-        return self._type
+        return self._t
 
     @property
     def type_assertions_enabled(self) -> bool:
@@ -71,92 +128,157 @@ class TypeTransformer(Generic[T]):
     def assert_type(self, t: Any, v: Any) -> None:
         """Check a value against the type.
 
-        :raises TypeError: if it is no instance of it
+        :raises TypeTransformerFailedError: if it is no instance of it
         """
-        if isinstance(t, type) and not isinstance(v, t):
-            raise TypeError(f"expected {t.__name__}, got {type(v).__name__}")
+        kind = getattr(t, "__origin__", t)
+        if isinstance(kind, type) and not isinstance(v, kind):
+            raise TypeTransformerFailedError(f"expected {readable(t)}, got {describe(v)}")
 
-    def get_literal_type(self, t: type[T] | None = None) -> Any:
-        _refuse("TypeTransformer.get_literal_type")
+    def get_literal_type(self, t: type[T]) -> Any:
+        """:return: what `to_literal` is told to make"""
+        return LocalType(t)
 
     async def to_literal(self, python_val: T, python_type: type[T], expected: Any) -> Any:
-        _refuse("TypeTransformer.to_literal")
+        """Make something that can be carried of a value."""
+        raise NotImplementedError(f"the transformer {self.name!r} has no to_literal()")
 
     async def to_python_value(self, lv: Any, expected_python_type: type[T]) -> Any:
-        _refuse("TypeTransformer.to_python_value")
+        """Make the value again."""
+        raise NotImplementedError(f"the transformer {self.name!r} has no to_python_value()")
 
     def guess_python_type(self, literal_type: Any) -> Any:
-        _refuse("TypeTransformer.guess_python_type")
+        """Find the Python type of what `get_literal_type` gave.
+
+        :raises ValueError: if it is of another transformer
+        """
+        raise ValueError("this transformer does not find Python types")
 
     def to_html(self, python_val: T, expected_python_type: type[T]) -> str:
-        return repr(python_val)
+        """:return: the value as HTML, for a report"""
+        from html import escape
 
-    def schema_match(self, incoming: Any) -> bool:
+        return escape(repr(python_val))
+
+    def schema_match(self, schema: Any) -> bool:
+        """:return: whether a JSON schema describes the type"""
         return False
 
 
-class TypeEngine:
-    """Flyte's registry of conversions. Registering is remembered; converting is not possible here."""
+class _Restricted(TypeTransformer[Any]):
+    """Refuses a type as an input or output."""
 
-    _REGISTRY: dict[Any, TypeTransformer[Any]] = {}  # noqa: RUF012 - flyte's own name and shape
+    def get_literal_type(self, t: Any) -> Any:
+        from localflyte.errors import RestrictedTypeError
+
+        raise RestrictedTypeError(f"{readable(self.python_type)} may be no input or output of a task: it was registered as {self.name!r}")
+
+
+class _Own(TypeTransformer[Any]):
+    """Converts as localflyte itself does."""
+
+    async def to_literal(self, python_val: Any, python_type: Any, expected: Any) -> LocalLiteral:
+        return LocalLiteral(pack(codec_for(python_type), python_val))
+
+    async def to_python_value(self, lv: Any, expected_python_type: Any) -> Any:
+        if not isinstance(lv, LocalLiteral):
+            _refuse("TypeEngine.to_python_value of a protobuf Literal")
+        return unpack(codec_for(expected_python_type), lv.packed)
+
+
+class TypeEngine:
+    """The registry of conversions. A type without one of its own is converted as localflyte does it."""
+
+    _REGISTRY = TRANSFORMERS
 
     @classmethod
     def register(cls, transformer: TypeTransformer[Any], additional_types: list[type] | None = None) -> None:
-        """Remember a transformer. Values of its type are carried by localflyte's own codecs all the same.
+        """Convert values of the transformer's type with it from now on.
 
         :raises ValueError: if the type has one already
         """
         kinds = [transformer.python_type, *(additional_types or [])]
         for kind in kinds:
-            if kind in cls._REGISTRY:
-                raise ValueError(f"Transformer {cls._REGISTRY[kind].name} for type {kind} is already registered.")
-            cls._REGISTRY[kind] = transformer
-        warnings.warn(
-            f"localflyte carries {', '.join(getattr(kind, '__name__', str(kind)) for kind in kinds)} by its own codec; "
-            f"the transformer {transformer.name!r} is called on a Flyte cluster only",
-            stacklevel=2,
-        )
+            if kind in _OWN or kind in TRANSFORMERS:
+                name = TRANSFORMERS[kind].name if kind in TRANSFORMERS else readable(kind)
+                raise ValueError(f"Transformer {name} for type {kind} is already registered.")
+        for kind in kinds:
+            cls.register_additional_type(transformer, kind)
 
     @classmethod
     def register_additional_type(cls, transformer: TypeTransformer[Any], additional_type: Any, override: bool = False) -> None:
-        """Remember a transformer for one more type."""
-        if override or additional_type not in cls._REGISTRY:
-            cls._REGISTRY[additional_type] = transformer
+        """Convert values of one more type with a transformer.
+
+        :param override: also if the type has one already
+        """
+        if override or additional_type not in TRANSFORMERS:
+            TRANSFORMERS[additional_type] = transformer
+            forget()
 
     @classmethod
     def register_restricted_type(cls, name: str, type: Any) -> None:
-        _refuse("TypeEngine.register_restricted_type")
+        """Refuse a type as an input or output of tasks.
+
+        :raises ValueError: if the type has a transformer
+        """
+        cls.register(_Restricted(name, type))
+
+    @classmethod
+    def lazy_import_transformers(cls) -> None:
+        """Let installed packages register theirs."""
+        load_plugins(TypeEngine)
 
     @classmethod
     def get_available_transformers(cls) -> Any:
-        return cls._REGISTRY.keys()
+        """:return: the types that have a transformer of their own"""
+        return TRANSFORMERS.keys()
 
     @classmethod
     def get_transformer(cls, python_type: Any) -> TypeTransformer[Any]:
-        """:return: the transformer that was registered for the type"""
-        found = cls._REGISTRY.get(python_type)
-        return found if found is not None else _refuse("TypeEngine.get_transformer")
+        """:return: what converts values of the type"""
+        cls.lazy_import_transformers()
+        found: TypeTransformer[Any] | None = find(python_type)
+        return found if found is not None else _Own(readable(python_type), python_type, enable_type_assertions=False)
 
     @classmethod
     def to_literal_type(cls, python_type: Any) -> Any:
-        _refuse("TypeEngine.to_literal_type")
+        """:return: what stands for the type on the way"""
+        return cls.get_transformer(python_type).get_literal_type(python_type)
 
     @classmethod
     async def to_literal(cls, python_val: Any, python_type: Any, expected: Any) -> Any:
-        _refuse("TypeEngine.to_literal")
+        """Convert a value.
+
+        :raises TypeTransformerFailedError: if it is not of the type
+        """
+        transformer = cls.get_transformer(python_type)
+        if transformer.type_assertions_enabled:
+            transformer.assert_type(python_type, python_val)
+        return await transformer.to_literal(python_val, python_type, expected)
 
     @classmethod
     async def to_python_value(cls, lv: Any, expected_python_type: Any) -> Any:
-        _refuse("TypeEngine.to_python_value")
+        """Make a value again."""
+        return await cls.get_transformer(expected_python_type).to_python_value(lv, expected_python_type)
 
     @classmethod
     def guess_python_type(cls, flyte_type: Any) -> Any:
-        _refuse("TypeEngine.guess_python_type")
+        """Find the Python type of what `to_literal_type` gave.
+
+        :raises ValueError: if no transformer knows it
+        """
+        if isinstance(flyte_type, LocalType):
+            return flyte_type.python_type
+        for transformer in TRANSFORMERS.values():
+            try:
+                return transformer.guess_python_type(flyte_type)
+            except ValueError:
+                continue
+        raise ValueError(f"No transformers could reverse Flyte literal type {flyte_type!r}")
 
     @classmethod
     def to_html(cls, python_val: Any, expected_python_type: Any) -> str:
-        found = cls._REGISTRY.get(expected_python_type)
-        return found.to_html(python_val, expected_python_type) if found is not None else repr(python_val)
+        """:return: the value as HTML, for a report"""
+        return cls.get_transformer(expected_python_type).to_html(python_val, expected_python_type)
 
 
 def guess_interface(interface: Any) -> Any:
@@ -167,3 +289,9 @@ def guess_interface(interface: Any) -> Any:
 def literal_string_repr(lm: Any) -> Any:
     """Show a protobuf literal: not possible here."""
     _refuse("literal_string_repr")
+
+
+def _refuse(name: str) -> NoReturn:
+    raise NotImplementedError(
+        f"flyte.types.{name} reads Flyte's protobuf, which localflyte does not have: values cross as msgpack. It works with the flyte SDK."
+    )

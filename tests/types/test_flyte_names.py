@@ -1,54 +1,47 @@
-"""The names of flyte's type system: importable, and clear where they are really used."""
+"""The names of flyte's type system: importable, used where they can be, and clear where they need protobuf."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from localflyte import types
+from localflyte.io import File
 from localflyte.types import FlytePickle
 from localflyte.types import Renderable
 from localflyte.types import TypeEngine
-from localflyte.types import TypeTransformer
 from localflyte.types.codec import codec_for
 from localflyte.types.packing import pack
 from localflyte.types.packing import unpack
-
-
-class Celsius:
-    pass
-
-
-class CelsiusTransformer(TypeTransformer[Celsius]):
-    def __init__(self) -> None:
-        super().__init__("Celsius", Celsius)
 
 
 def test_every_name_is_there() -> None:
     assert all(hasattr(types, name) for name in types.__all__)
 
 
-def test_a_transformer_is_registered_with_a_warning_and_once() -> None:
-    with pytest.warns(UserWarning, match="Celsius"):
-        TypeEngine.register(CelsiusTransformer())
-    with pytest.raises(ValueError, match="already registered"):
-        TypeEngine.register(CelsiusTransformer())
-    assert TypeEngine.get_transformer(Celsius).name == "Celsius"
-
-
-@pytest.mark.parametrize(
-    "use", [types.guess_interface, types.literal_string_repr, TypeEngine.to_literal_type, TypeEngine.guess_python_type]
-)
+@pytest.mark.parametrize("use", [types.guess_interface, types.literal_string_repr])
 def test_what_needs_protobuf_says_so(use: Any) -> None:
     with pytest.raises(NotImplementedError, match="protobuf"):
         use(None)
 
 
+def test_a_protobuf_literal_of_somebody_else_is_not_read() -> None:
+    with pytest.raises(NotImplementedError, match="protobuf"):
+        anyio.run(TypeEngine.to_python_value, object(), int)
+
+
 @pytest.mark.parametrize("annotation", [FlytePickle, FlytePickle[int]])
 def test_flyte_pickle_takes_anything(annotation: Any) -> None:
     codec = codec_for(annotation)
-    assert unpack(codec, pack(codec, {"a": Celsius})) == {"a": Celsius}
+    assert unpack(codec, pack(codec, {"a": Path})) == {"a": Path}
+
+
+def test_a_pickle_is_a_file() -> None:
+    path = anyio.run(FlytePickle.to_pickle, {"a": Path})
+    assert anyio.run(FlytePickle.from_pickle, path) == {"a": Path}
 
 
 def test_a_renderable_is_known_by_its_method() -> None:
@@ -57,3 +50,30 @@ def test_a_renderable_is_known_by_its_method() -> None:
             return ""
 
     assert isinstance(Table(), Renderable)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [(int, 3), (list[dict[str, float]], [{"a": 1.0}]), (File, File("/a", hash="k")), (str | None, None)]
+)
+def test_the_engine_converts_there_and_back(kind: Any, value: Any) -> None:
+    async def cross() -> Any:
+        shape = TypeEngine.to_literal_type(kind)
+        assert TypeEngine.guess_python_type(shape) == kind
+        return await TypeEngine.to_python_value(await TypeEngine.to_literal(value, kind, shape), kind)
+
+    assert anyio.run(cross) == value
+
+
+def test_the_engine_refuses_what_is_not_of_the_type() -> None:
+    with pytest.raises(types.TypeTransformerFailedError, match=r"expected int, got str"):
+        anyio.run(TypeEngine.to_literal, "a", int, None)
+
+
+def test_html_is_escaped() -> None:
+    assert TypeEngine.to_html("<b>", str) == "&#x27;&lt;b&gt;&#x27;"
+
+
+def test_equal_types_have_equal_shapes() -> None:
+    assert TypeEngine.to_literal_type(list[int]) == TypeEngine.to_literal_type(list[int]) != TypeEngine.to_literal_type(int)
+    assert len({TypeEngine.to_literal_type(int), TypeEngine.to_literal_type(int)}) == 1
+    assert repr(TypeEngine.to_literal_type(list[int])) == "LocalType(list[int])"
