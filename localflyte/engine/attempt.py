@@ -166,12 +166,16 @@ class Attempt:
         return Invocation(plan=self._plans[plan], inputs=inputs_from_wire(inputs), group=group, custom_context=context)
 
     def _call(self, child: Worker, number: int, invocation: Invocation) -> None:
-        tried = self._host.look(self.call, invocation)
-        if tried is not None and tried.found.outputs is not None:
-            child.send("result", number, True, tried.found.outputs, {})
-            self._host.found(self.call, invocation, tried)  # after that, while the task goes on
-        else:
-            self._begin(child, number, self._host.nested(self._host.accept(self.call, invocation), tried))
+        try:
+            tried = self._host.look(self.call, invocation)
+            if tried is not None and tried.found.outputs is not None:
+                child.send("result", number, True, tried.found.outputs, {})
+                self._host.found(self.call, invocation, tried)  # after that, while the task goes on
+                return
+            work = self._host.nested(self._host.accept(self.call, invocation), tried)
+        except Exception as ours:  # noqa: BLE001 - of localflyte, not of what the worker sent: it ends the run as such
+            work = _raise(ours)
+        self._begin(child, number, work)
 
     def _begin(self, child: Worker, number: int, work: Any) -> None:
         if number in self._calls:
@@ -257,3 +261,7 @@ class Attempt:
             "report": plan.report,
             "max_inline_io_bytes": plan.max_inline_io_bytes,
         }
+
+
+async def _raise(error: Exception) -> Any:
+    raise error

@@ -530,7 +530,7 @@ def test_row_33_a_clock_that_is_set_changes_no_bound_and_no_duration(jump: float
 STAGES = {
     "admission": "localflyte.engine.gate:Gate.admit",
     "refusal": "localflyte.engine.gate:Gate.refusal",
-    "key": "localflyte.store.memo:Memo.key",
+    "key": "localflyte.store.memo:Memo.key_at_once",
     "launch": "localflyte.launch.servers:Servers.take",
     "request": "localflyte.engine.attempt:Attempt._request",
     "verdict": "localflyte.engine.attempt:judge",

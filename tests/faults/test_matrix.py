@@ -56,7 +56,7 @@ def expected(place: str, way: str) -> tuple[str, str, str]:
 
 def rows_in_cache(home: Path) -> int:
     with closing(sqlite3.connect(home / "store" / "index" / "cache.db")) as index:
-        (rows,) = index.execute("SELECT count(*) FROM Cache").fetchone()
+        (rows,) = index.execute("SELECT count(*) FROM Cache WHERE key NOT LIKE 'code:%'").fetchone()
     return int(rows)
 
 
