@@ -350,6 +350,33 @@ def look_at_everything(folder: Path, *, hits: bool = False) -> None:
     anyio.run(main)
 
 
+@pytest.mark.parametrize("how", ["pickles", "flipped", "empty", "folders"])
+def test_row_66_a_second_tier_of_which_every_file_is_spoilt_is_a_miss(copied: Path, tmp_path: Path, how: str) -> None:
+    for path in [path for path in (copied / "archive").rglob("*") if path.is_file()]:
+        data = path.read_bytes()
+        path.chmod(0o600)
+        match how:
+            case "pickles":
+                path.write_bytes(pickle.dumps(Tripwire(tmp_path / "tripwire")))
+            case "flipped":
+                path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+            case "empty":
+                path.write_bytes(b"")
+            case _:
+                path.unlink()
+                path.mkdir()
+    before = sorted(path.name for path in (copied / "archive").rglob("*"))
+    program = Program(tmp_path, RUNS.format(name="fresh"), env={"LOCALFLYTE_CACHE_TIER": str(copied / "archive")})
+    try:
+        assert program.finish() == 0, program.err
+        assert program.out == "True\n"
+        assert program.err.count("could not be used") == 1
+    finally:
+        program.close()
+    assert sorted(path.name for path in (copied / "archive").rglob("*")) == before
+    assert not (tmp_path / "tripwire").exists()
+
+
 def test_row_66_nothing_of_the_store_imports_what_reads_pickles() -> None:
     for file in Path(localflyte.store.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
