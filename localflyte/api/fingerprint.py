@@ -14,8 +14,6 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
-from contextlib import suppress
-from enum import Enum
 from types import BuiltinFunctionType
 from types import FunctionType
 from types import MethodType
@@ -28,6 +26,7 @@ from localflyte.api.members import bytecode
 from localflyte.api.members import cells_of
 from localflyte.api.members import code_names
 from localflyte.api.members import defaults_of
+from localflyte.api.members import defaults_of_fields
 from localflyte.api.members import functions_in
 from localflyte.api.members import home_of
 from localflyte.api.members import is_internal
@@ -175,6 +174,8 @@ class Fingerprint:
 
     def _contents(self, module: ModuleType) -> str:
         """Name a module that is used as a whole: its source, and what its names mean here."""
+        if owner_of(module.__name__) == "missing":
+            raise UncertainError(f"module {module.__name__} was not imported by its name, so what is in it cannot be told")
         static = self.module(module.__name__)
         if owner_of(module.__name__) != "project":
             return static
@@ -234,8 +235,7 @@ class Fingerprint:
             part = f"default {parameter} of {name}"
             self.add_part(part, [self.values.describe(value, f"the default of {parameter!r} of {name}")])
         for key, value in sorted(vars(function).items()):
-            with suppress(UncertainError):  # what libraries keep there
-                text.append(f"{key}={self.values.describe(value, name)}")
+            text += self._held(key, value, name)
         wrapped = getattr(function, "__wrapped__", None)
         if wrapped is not None:
             text.append(f"around {self.code(wrapped)}")
@@ -272,7 +272,9 @@ class Fingerprint:
             text += [*self._definition(one, cells, namespace, name), *self._decorators(one.decorators, cells, namespace, name, own=False)]
         if definitions:
             text += self._methods(cls, definitions, cells, namespace, name)
-            text += self._attributes(cls, members, {method for one in definitions for method in one.methods}, name)
+            text += self._attributes(
+                cls, members, {method for one in definitions for method in one.methods}, name, several=len(definitions) > 1
+            )
         elif (file_of(cls.__module__) or "").endswith((".so", ".pyd")):
             text.append(self.module(cls.__module__))
         else:
@@ -295,19 +297,32 @@ class Fingerprint:
             labels.append(label)
         return labels
 
-    def _attributes(self, cls: type[Any], members: Mapping[str, list[Any]], written: set[str], where: str) -> list[str]:
-        """Describe what the class got from elsewhere, or by computing it."""
+    def _attributes(self, cls: type[Any], members: Mapping[str, list[Any]], written: set[str], where: str, *, several: bool) -> list[str]:
+        """Describe what the class got from elsewhere, or by computing it.
+
+        :param several: whether there are several classes of this name, of which this one has to be told by its methods
+        """
         text = []
         for key, value in list(vars(cls).items()):
             for function in members[key]:
                 if key in written and function.__code__.co_qualname.startswith(f"{cls.__qualname__}."):
                     self.sources.verify(function)
+                    text += [f"{key} {name}={self.values.describe(default, where)}" for name, default in defaults_of(function)]
+                    text += [str(self.code(function))] if several else []
                 elif owner_of(str(function.__globals__.get("__name__", ""))) == "project" and function.__code__.co_filename[:1] != "<":
                     text.append(f"{key}={self.code(function)}")
             if not is_internal(key) and not members[key] and not _is_machinery(value):
-                with suppress(UncertainError):  # what libraries keep in classes; it counts as it is written
-                    text.append(f"{key}={self.values.describe(value, where)}")
+                text += self._held(key, value, where)
+        for key, value in defaults_of_fields(cls):
+            text += self._held(key, value, where)
         return text
+
+    def _held(self, key: str, value: Any, where: str) -> list[str]:
+        """Describe what may be something that a library keeps there, and counts as it is written if it cannot be told."""
+        try:
+            return [f"{key}={self.values.describe(value, where)}"]
+        except UncertainError:
+            return []
 
     def _member(self, value: Any, where: str) -> str:
         functions = functions_in(value)
@@ -361,9 +376,9 @@ def _is_of_project(cls: type[Any]) -> bool:
 
 
 def _is_machinery(value: Any) -> bool:
-    """:return: whether a member of a class is what an enumeration or someone else's descriptor makes of what is written"""
+    """:return: whether a member of a class is what someone else's descriptor makes of what is written"""
     kind = type(value)
-    return isinstance(value, Enum) or (hasattr(kind, "__get__") and owner_of(kind.__module__) != "project")
+    return hasattr(kind, "__get__") and owner_of(kind.__module__) != "project"
 
 
 def _is_task_of_environment(value: Any) -> bool:

@@ -101,7 +101,7 @@ class Meanings:
             return f"{name}={self._parts.module(str(namespace['__name__']))}" if whole else ""
         path = name
         while isinstance(value, ModuleType):
-            if owner_of(value.__name__) != "project":
+            if owner_of(value.__name__) not in ("project", "missing"):  # what was loaded by hand is nowhere to be found
                 return f"{path}={self._parts.foreign(value.__name__, '')}{self._in_foreign(value, attributes, namespace)}"
             if not attributes:
                 return f"{path}={self._parts.code(value)}"

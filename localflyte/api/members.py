@@ -10,7 +10,7 @@ from types import CodeType
 from types import FunctionType
 from typing import Any
 
-__all__ = ("DATA", "bytecode", "cells_of", "code_names", "defaults_of", "functions_in", "home_of", "is_internal")
+__all__ = ("DATA", "bytecode", "cells_of", "code_names", "defaults_of", "defaults_of_fields", "functions_in", "home_of", "is_internal")
 
 #: The types of values that are surely no code.
 DATA = frozenset((type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset))
@@ -58,6 +58,19 @@ def defaults_of(function: Any) -> Iterator[tuple[str, Any]]:
     values = function.__defaults__ or ()
     yield from zip(named[len(named) - len(values) :], values, strict=True)
     yield from (function.__kwdefaults__ or {}).items()
+
+
+def defaults_of_fields(cls: type[Any]) -> Iterator[tuple[str, Any]]:
+    """:return: values that a class holds where its namespace does not show them: of fields, and of the members of an enumeration"""
+    own = vars(cls)
+    for name in ("__dataclass_fields__", "__pydantic_fields__"):
+        fields = own.get(name)
+        for key, field in fields.items() if isinstance(fields, dict) else ():
+            if key not in own:
+                yield from ((f"{key}.{part}", getattr(field, part, None)) for part in ("default", "default_factory"))
+    members = own.get("_member_map_")
+    for key, member in members.items() if isinstance(members, dict) else ():
+        yield key, getattr(member, "_value_", None)
 
 
 def code_names(code: CodeType) -> Iterable[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from copyreg import dispatch_table
 from enum import Enum
 from types import BuiltinFunctionType
+from types import MappingProxyType
 from types import MethodType
 from types import ModuleType
 from types import UnionType
@@ -79,6 +80,8 @@ class Describer:
             return f"method {self.describe(value.__func__, where)} of {self.describe(value.__self__, where)}"
         if isinstance(value, Enum):
             return f"{self.describe(kind, where)}.{value.name}"
+        if kind is MappingProxyType:
+            return f"proxy {self.describe(dict(value), where)}"
         code = self._code(value)
         if code is not None:
             return code
