@@ -25,6 +25,7 @@ from localflyte.store.private import make_folder
 __all__ = ("BUSY_SECONDS", "FILE", "ForeignSchemaError", "is_damaged", "open_database")
 
 FILE = "cache.db"
+BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps beside it
 BUSY_SECONDS = 1.0  # the wait is on the engine's loop; a write of another engine takes under a millisecond
 AGAIN = 0.002  # seconds between two tries
 SETTINGS: dict[str, Any] = {
@@ -100,8 +101,10 @@ def open_database(folder: str) -> Any:
     path = os.path.join(folder, FILE)
     with suppress(FileExistsError):
         os.close(create_file(path, 0o600))  # SQLite gives the files beside it the same mode
-    if not stat.S_ISREG(os.lstat(path).st_mode):
-        raise PermissionError(f"{path} is no regular file; remove it")
+    for each in (path, *(f"{path}{ending}" for ending in BESIDE)):
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(os.lstat(each).st_mode):
+                raise PermissionError(f"{each} is no regular file; remove it")
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
         _vet(connection)
     return _Impatient(folder, disk=BytesDisk, timeout=BUSY_SECONDS, **SETTINGS)

@@ -72,7 +72,7 @@ def is_held(path: str) -> bool:
     from fcntl import flock
 
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe would be waited for
     except FileNotFoundError:
         return False
     except OSError:

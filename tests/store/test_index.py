@@ -311,11 +311,12 @@ def test_a_folder_that_others_can_write_is_refused(folder: Path) -> None:
         read(folder)
 
 
+@pytest.mark.parametrize("name", ["cache.db", "cache.db-journal", "cache.db-wal", "cache.db-shm"])
 @pytest.mark.parametrize("kind", ["link", "folder", "pipe"])
-def test_what_is_no_regular_file_is_not_opened(tmp_path: Path, kind: str) -> None:
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path, kind: str, name: str) -> None:
     folder = tmp_path / "index"
     folder.mkdir(mode=0o700)
-    path = folder / "cache.db"
+    path = folder / name
     match kind:
         case "link":
             path.symlink_to(tmp_path / "elsewhere")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ def test_entries_are_counted_by_task_and_shared_blobs_once(shelves: Shelves) -> 
     assert (task.entries, task.seconds, other.entries) == (2, 3.0, 1)
     assert task.bytes > 2500
     assert round(task.newest_use - task.oldest_use) == DAY
+
+
+def test_a_pipe_among_the_uses_is_not_waited_for(shelves: Shelves) -> None:
+    shelves.add("one")
+    os.makedirs(shelves.layout.live, exist_ok=True)
+    os.mkfifo(os.path.join(shelves.layout.live, "1-pipe"))
+    stock = count_stock(shelves.layout)
+    shelves.close()
+    assert (stock.entries, stock.engines, stock.held) == (1, 0, 0)
 
 
 def test_what_is_unnamed_damaged_and_in_use_is_counted(shelves: Shelves) -> None:
