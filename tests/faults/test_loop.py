@@ -16,7 +16,7 @@ from faults import shim
 from faults.loop import SCENARIOS
 from faults.outside import ROOT
 
-SECONDS = 120  # reached only where something hangs
+SECONDS = 300  # reached only where something hangs
 
 
 @pytest.fixture
