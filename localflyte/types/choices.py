@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 from enum import Flag
 from typing import Any
@@ -47,6 +48,9 @@ def _enum(kind: type[Enum], *, by_value: bool) -> Codec:
                     return member.name
         raise mismatch(f"{kind.__name__} ({', '.join(members)})", value)
 
+    def encode_many(values: Collection[Any]) -> list[Any] | None:
+        return [value.name for value in values] if set(map(type, values)) == {kind} else None
+
     def decode(wire: str | list[Any]) -> Enum:
         return members[wire] if isinstance(wire, str) else kind(wire[0])
 
@@ -56,6 +60,8 @@ def _enum(kind: type[Enum], *, by_value: bool) -> Codec:
         decode,
         line=f"{kind.__name__}<{','.join(members)}>",
         kinds=(kind,),
+        encode_many=None if issubclass(kind, Flag) else encode_many,
+        decode_many=None if issubclass(kind, Flag) else lambda wires: list(map(members.__getitem__, wires)),
         keyable=not issubclass(kind, Flag),
     )
 

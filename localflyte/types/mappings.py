@@ -38,7 +38,7 @@ def build(annotation: Any, compile_type: Compile) -> Codec | None:
 def _map(key: Codec, item: Codec) -> Codec:
     """Keys whose wire form can be the key of a msgpack map."""
     name = f"dict[{key.name}, {item.name}]"
-    encode_item, decode_key, decode_item = item.encode, key.decode, item.decode
+    encode_item = item.encode
     key_sweep, item_sweep = key.sweep, item.sweep
     encode_key = _encode_text_key if key.name == "str" else _key_encoder(key)
 
@@ -47,6 +47,11 @@ def _map(key: Codec, item: Codec) -> Codec:
             raise mismatch(name, value)
         if key_sweep is not None and item_sweep is not None and key_sweep(value) and item_sweep(value.values()):
             return value
+        if key_sweep is not None and key_sweep(value):
+            try:
+                return dict(zip(value, item.encode_all(value.values()), strict=True))
+            except (TypeTransformerFailedError, ValueRefusedError):
+                pass  # one by one, the error will say where it was
         wires: dict[Any, Any] = {}
         for one, inner in value.items():
             place = encode_key(one)
@@ -60,7 +65,13 @@ def _map(key: Codec, item: Codec) -> Codec:
         return wires
 
     def decode(wire: dict[Any, Any]) -> dict[Any, Any]:
-        return {decode_key(one): decode_item(inner) for one, inner in wire.items()}
+        return dict(zip(key.decode_all(list(wire)), item.decode_all(list(wire.values())), strict=True))
+
+    def encode_many(values: Collection[Any]) -> list[Any] | None:
+        if key_sweep is None or set(map(type, values)) != {dict} or not key_sweep(list(chain.from_iterable(values))):
+            return None
+        inner = iter(item.encode_all(list(chain.from_iterable(map(dict.values, values)))))
+        return [dict(zip(value, inner, strict=False)) for value in values]
 
     def sweep(values: Collection[Any]) -> bool:
         return (
@@ -84,6 +95,7 @@ def _map(key: Codec, item: Codec) -> Codec:
         line=f"dict[{key.line}, {item.line}]",
         kinds=(dict,),
         sweep=sweep if key_sweep is not None and item_sweep is not None else None,
+        encode_many=encode_many,
         order=order,
         scoped=key.scoped or item.scoped,
     )

@@ -10,6 +10,7 @@ from msgpack import unpackb
 
 from localflyte.spec.packed import Packed
 from localflyte.types.base import Codec
+from localflyte.types.base import in_peace
 from localflyte.types.base import no_order
 from localflyte.types.scope import SET
 from localflyte.types.scope import TUPLE
@@ -38,7 +39,7 @@ def pack(codec: Codec, value: Any, canonical: bool = False) -> Packed:
         raise ValueError(f"integer out of range: {error}") from error
     if not canonical:
         return Packed(data, refs)
-    hashed = _with_one_nan(wire) if _NEAR_NAN[0] in data or _NEAR_NAN[1] in data else wire
+    hashed = _with_one_nan(wire) if _may_hold_nan(data) else wire
     if codec.order is not no_order:
         hashed = codec.order(hashed)
     if hashed is wire:
@@ -47,9 +48,21 @@ def pack(codec: Codec, value: Any, canonical: bool = False) -> Packed:
     return Packed(data, refs, b"" if ordered == data else ordered)
 
 
+_LARGE = 1 << 14  # bytes; it takes some thousand objects until the garbage collector costs more than it takes to keep it away
+
 #: How the greatest floats begin, and after these infinity and what is no number.
 _NEAR_NAN = (b"\xcb\xff", b"\xcb\x7f")
 _NAN = float("nan")
+
+
+def _may_hold_nan(data: bytes) -> bool:
+    for mark in _NEAR_NAN:
+        at = data.find(mark)
+        while at >= 0:
+            if data[at + 2 : at + 3] >= b"\xf0":
+                return True
+            at = data.find(mark, at + 1)
+    return False
 
 
 def _with_one_nan(wire: Any) -> Any:
@@ -57,7 +70,7 @@ def _with_one_nan(wire: Any) -> Any:
     kind = type(wire)
     if kind is float:
         return wire if wire == wire else _NAN  # noqa: PLR0124
-    if kind is list:
+    if kind is list or kind is tuple:
         return [_with_one_nan(each) for each in wire]
     if kind is dict:
         return {_with_one_nan(key): _with_one_nan(each) for key, each in wire.items()}
@@ -71,6 +84,10 @@ def unpack(codec: Codec, packed: Packed) -> Any:
 
     :raises ValueError: if the data is damaged
     """
+    return _unpacked(codec, packed) if len(packed.data) < _LARGE else in_peace(lambda: _unpacked(codec, packed))
+
+
+def _unpacked(codec: Codec, packed: Packed) -> Any:
     wire = unpackb(packed.data, strict_map_key=False)
     if codec.plain:
         return wire

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from typing import NotRequired
 from typing import Required
@@ -17,6 +18,9 @@ from localflyte.types.base import no_order
 from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import ValueRefusedError
 from localflyte.types.refusal import mismatch
+from localflyte.types.sequences import columns_decoded
+from localflyte.types.sequences import columns_encoded
+from localflyte.types.sequences import columns_of
 from localflyte.types.sequences import fields_codec
 
 __all__ = ("build", "is_named_tuple", "named_tuple_fields")
@@ -68,7 +72,22 @@ def _named_tuple(kind: Any, items: dict[str, Codec]) -> Codec:
         return kind(*decode_row(wire))
 
     line = f"{kind.__name__}({', '.join(f'{name}: {item.line}' for name, item in items.items())})"
-    return Codec(kind.__name__, encode, decode, line=line, kinds=(kind,), order=order, scoped=scoped)
+    row = list(items.values())
+
+    def encode_many(values: Collection[Any]) -> list[Any] | None:
+        return columns_encoded(columns_of(values, len(row)), row) if set(map(type, values)) == {kind} else None
+
+    return Codec(
+        kind.__name__,
+        encode,
+        decode,
+        line=line,
+        kinds=(kind,),
+        encode_many=encode_many if row else None,
+        decode_many=(lambda wires: list(map(kind, *columns_decoded(wires, row)))) if row else None,
+        order=order,
+        scoped=scoped,
+    )
 
 
 def _typed_dict(kind: Any, given: dict[Any, Any], compile_type: Compile) -> Codec:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterable
 from itertools import chain
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 from typing import get_args
 from typing import get_origin
@@ -19,7 +22,7 @@ from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import ValueRefusedError
 from localflyte.types.refusal import mismatch
 
-__all__ = ("build", "encode_each", "fields_codec")
+__all__ = ("build", "columns_decoded", "columns_encoded", "columns_of", "fields_codec", "split")
 
 
 def build(annotation: Any, compile_type: Compile) -> Codec | None:
@@ -39,43 +42,42 @@ def build(annotation: Any, compile_type: Compile) -> Codec | None:
     return None
 
 
-def encode_each(values: Collection[Any], encode: Callable[[Any], Any]) -> list[Any]:
-    """Encode one by one, naming the index of the one that is refused."""
-    wires: list[Any] = []
-    try:
-        for value in values:
-            wires.append(encode(value))  # noqa: PERF401 - its length is the index in the error
-    except (TypeTransformerFailedError, ValueRefusedError) as error:
-        error.at(f"[{len(wires)}]")
-        raise
-    return wires
+def split(parts: Iterable[Any], lengths: Iterable[int]) -> list[list[Any]]:
+    """Cut a row into pieces of these lengths."""
+    rest = iter(parts)
+    return [list(islice(rest, length)) for length in lengths]
 
 
 def _list(item: Codec) -> Codec:
     name = f"list[{item.name}]"
-    encode_item, decode_item, sweep_item = item.encode, item.decode, item.sweep
+    encode_all, decode_all, sweep_item = item.encode_all, item.decode_all, item.sweep
 
     def encode(value: Any) -> list[Any]:
         if not isinstance(value, list):
             raise mismatch(name, value, "pass list(x)" if isinstance(value, (tuple, set, frozenset)) else "")
-        if sweep_item is not None and sweep_item(value):
-            return value
-        return encode_each(value, encode_item)
-
-    def decode(wire: list[Any]) -> list[Any]:
-        return [decode_item(part) for part in wire]
+        return encode_all(value)
 
     def sweep(values: Collection[Any]) -> bool:
         assert sweep_item is not None
         return set(map(type, values)) <= {list} and sweep_item(list(chain.from_iterable(values)))
 
+    def encode_many(values: Collection[Any]) -> list[Any] | None:
+        if set(map(type, values)) != {list}:
+            return None
+        return split(encode_all(list(chain.from_iterable(values))), map(len, values))
+
+    def decode_many(wires: Collection[Any]) -> list[Any]:
+        return split(decode_all(list(chain.from_iterable(wires))), map(len, wires))
+
     return Codec(
         name,
         encode,
-        identity if item.plain else decode,
+        identity if item.plain else decode_all,
         line=f"list[{item.line}]",
         kinds=(list,),
         sweep=sweep if sweep_item is not None else None,
+        encode_many=encode_many,
+        decode_many=decode_many,
         order=_order_each(item),
         scoped=item.scoped,
     )
@@ -115,12 +117,10 @@ def _tuple_of_any_length(item: Codec) -> Codec:
     def encode(value: Any) -> list[Any]:
         if not isinstance(value, (tuple, list)):
             raise mismatch(name, value)
-        if item.sweep is not None and item.sweep(value):
-            return list(value)
-        return encode_each(value, item.encode)
+        return item.encode_all(value)
 
     def decode(wire: list[Any]) -> tuple[Any, ...]:
-        return tuple(map(item.decode, wire))
+        return tuple(item.decode_all(wire))
 
     return Codec(
         name,
@@ -147,8 +147,47 @@ def _tuple(items: list[Codec]) -> Codec:
     def decode(wire: list[Any]) -> tuple[Any, ...]:
         return tuple(decode_fields(wire))
 
+    def encode_many(values: Collection[Any]) -> list[Any] | None:
+        if not set(map(type, values)) <= {tuple, list} or set(map(len, values)) != {len(items)}:
+            return None
+        return columns_encoded(columns_of(values, len(items)), items)
+
     line = f"tuple[{', '.join(item.line for item in items)}]"
-    return Codec(name, encode, decode, line=line, kinds=(tuple,), order=order, scoped=scoped)
+    return Codec(
+        name,
+        encode,
+        decode,
+        line=line,
+        kinds=(tuple,),
+        encode_many=encode_many if items else None,
+        decode_many=(lambda wires: list(zip(*columns_decoded(wires, items), strict=True))) if items else None,
+        order=order,
+        scoped=scoped,
+    )
+
+
+def columns_encoded(columns: Iterable[Collection[Any]], items: list[Codec]) -> list[Any]:
+    """Encode rows that are given by column.
+
+    :return: the rows; a tuple is packed as a list is
+    """
+    return list(zip(*(item.encode_all(column) for item, column in zip(items, columns, strict=True)), strict=True))
+
+
+def columns_decoded(wires: Collection[Any], items: list[Codec]) -> list[list[Any]]:
+    """Decode rows.
+
+    :return: their values by column
+    :raises ValueError: if they do not have as many values as there are items
+    """
+    if set(map(len, wires)) != {len(items)}:
+        raise ValueError(f"rows of {len(items)} values expected, and others came")
+    return [item.decode_all(column) for item, column in zip(items, columns_of(wires, len(items)), strict=True)]
+
+
+def columns_of(rows: Collection[Any], count: int) -> Iterable[list[Any]]:
+    """:return: the columns of rows, one after the other; an iterator for each row, as `zip` makes them, would cost more"""
+    return (list(map(itemgetter(place), rows)) for place in range(count))
 
 
 def fields_codec(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import MISSING
 from dataclasses import Field
 from dataclasses import fields
 from dataclasses import is_dataclass
+from operator import attrgetter
 from typing import Any
 from typing import get_args
 from typing import get_origin
@@ -19,6 +21,8 @@ from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import ValueRefusedError
 from localflyte.types.refusal import mismatch
 from localflyte.types.scope import round_trip
+from localflyte.types.sequences import columns_decoded
+from localflyte.types.sequences import columns_encoded
 from localflyte.types.sequences import fields_codec
 
 __all__ = ("build",)
@@ -56,7 +60,39 @@ def _struct(kind: type[Any], slots: tuple[Field[Any], ...], items: list[Codec]) 
         return make(decode_row(wire))
 
     line = f"{kind.__name__}{{{', '.join(f'{name}: {item.line}' for name, item in zip(names, items, strict=True))}}}"
-    return Codec(kind.__name__, encode, decode, line=line, kinds=(kind,), order=order, scoped=scoped)
+    encode_many, decode_many = _many(kind, slots, items)
+    return Codec(
+        kind.__name__,
+        encode,
+        decode,
+        line=line,
+        kinds=(kind,),
+        encode_many=encode_many,
+        decode_many=decode_many,
+        order=order,
+        scoped=scoped,
+    )
+
+
+def _many(kind: type[Any], slots: tuple[Field[Any], ...], items: list[Codec]) -> tuple[Any, Any]:
+    """Make the functions that encode and decode many instances, field by field."""
+    if not items:
+        return None, None
+    getters = [attrgetter(slot.name) for slot in slots]
+
+    def encode(values: Collection[Any]) -> list[Any] | None:
+        if set(map(type, values)) != {kind}:
+            return None
+        return columns_encoded((list(map(getter, values)) for getter in getters), items)
+
+    def decode(wires: Collection[Any]) -> list[Any]:
+        return list(map(kind, *columns_decoded(wires, items)))
+
+    return encode, decode if _is_made_of_a_row(slots) else None
+
+
+def _is_made_of_a_row(slots: tuple[Field[Any], ...]) -> bool:
+    return all(slot.init and not slot.kw_only for slot in slots)
 
 
 def _is_required(slot: Field[Any]) -> bool:
@@ -92,7 +128,7 @@ def _mapping_encoder(
 
 def _maker(kind: type[Any], slots: tuple[Field[Any], ...]) -> Callable[[list[Any]], Any]:
     """Make the function that builds an instance from decoded fields, by its constructor where that is possible."""
-    if all(slot.init and not slot.kw_only for slot in slots):
+    if _is_made_of_a_row(slots):
         return lambda row: kind(*row)
     given = [(place, slot.name) for place, slot in enumerate(slots) if slot.init]
     computed = [(place, slot.name) for place, slot in enumerate(slots) if not slot.init]

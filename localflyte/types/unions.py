@@ -67,10 +67,20 @@ def _optional(inner: Codec, none: Codec) -> Codec:
         assert sweep_inner is not None
         return sweep_inner([value for value in values if value is not None])
 
+    def encode_many(values: Collection[Any]) -> list[Any]:
+        wires = iter(inner.encode_all([value for value in values if value is not None]))
+        return [None if value is None else next(wires) for value in values]
+
+    def decode_many(wires: Collection[Any]) -> list[Any]:
+        values = iter(inner.decode_all([wire for wire in wires if wire is not None]))
+        return [None if wire is None else next(values) for wire in wires]
+
     return Codec(
         name,
         encode,
         identity if inner.plain else decode,
+        encode_many=encode_many,
+        decode_many=decode_many,
         line=f"{inner.line} | None",
         kinds=inner.kinds | none.kinds,
         sweep=sweep if sweep_inner is not None else None,
@@ -93,6 +103,13 @@ def _union(variants: list[Codec]) -> Codec:
     def decode(wire: list[Any]) -> Any:
         return variants[wire[0]].decode(wire[1])
 
+    def sweep(values: Collection[Any]) -> bool:
+        """Plain values of exact types, each of which is of one variant."""
+        found = set(map(type, values))
+        return all(kind in of_kind and of_kind[kind]([value for value in values if type(value) is kind]) for kind in found)
+
+    of_kind = {kind: variant.sweep for variant in variants if variant.sweep is not None for kind in variant.kinds}
+
     def order(wire: list[Any]) -> list[Any]:
         return [wire[0], variants[wire[0]].order(wire[1])]
 
@@ -102,6 +119,7 @@ def _union(variants: list[Codec]) -> Codec:
         decode if tagged else identity,
         line=" | ".join(variant.line for variant in variants),
         kinds=frozenset().union(*(variant.kinds for variant in variants)),
+        sweep=None if tagged else sweep,
         order=no_order if all(variant.order is no_order for variant in variants) else order,
         scoped=any(variant.scoped for variant in variants),
         keyable=not tagged,
