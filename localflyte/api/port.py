@@ -69,4 +69,4 @@ def in_worker() -> bool:
 
 def current_port() -> Port | None:
     """:return: the port, or ``None`` where no task is running"""
-    return _port if _here is None else _here.get()
+    return _port if _here is None else _here.get() or _port

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import textwrap
 from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ Deploy = Callable[..., tuple[int, str, str]]
 
 PROGRAM = """
 import flyte
-from helpers import through
+from deploy_helpers import through
 
 features = flyte.TaskEnvironment("features", description="What models are made of.")
 train = flyte.TaskEnvironment(
@@ -47,21 +49,24 @@ HELPERS = "async def through(task, x):\n    return await task(x)\n"
 
 
 @pytest.fixture
-def deploy(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Deploy:
+def deploy(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Deploy]:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "helpers.py").write_text(HELPERS)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "deploy_helpers.py").write_text(HELPERS)
 
     def run(*arguments: str, text: str = PROGRAM) -> tuple[int, str, str]:
-        (tmp_path / "program.py").write_text(textwrap.dedent(text))
+        (tmp_path / "to_deploy.py").write_text(textwrap.dedent(text))
         code = main(["deploy", *arguments])
         shown = capsys.readouterr()
         return code, shown.out, shown.err
 
-    return run
+    yield run
+    for name in ("to_deploy", "deploy_helpers"):
+        sys.modules.pop(name, None)
 
 
 def test_everything_that_is_declared_is_shown(deploy: Deploy) -> None:
-    code, out, err = deploy("--dry-run", "program.py")
+    code, out, err = deploy("--dry-run", "to_deploy.py")
     assert (code, err) == (0, "")
     shown = {" ".join(line.split()) for line in out.splitlines()}
     assert shown >= {
@@ -86,30 +91,30 @@ def test_everything_that_is_declared_is_shown(deploy: Deploy) -> None:
 
 
 def test_what_would_not_be_there_is_told(deploy: Deploy) -> None:
-    code, out, err = deploy("--dry-run", "program.py", "train")
+    code, out, err = deploy("--dry-run", "to_deploy.py", "train")
     assert code == 1
     assert "environment features" in out
     assert "environment spare" not in out
     assert "task train.score uses task spare.extra" in err
-    assert "depends_on=[...] in environment 'train', program.py:6" in err
+    assert "depends_on=[...] in environment 'train', to_deploy.py:6" in err
 
 
 def test_two_environments_of_one_name_are_told(deploy: Deploy) -> None:
     code, _, err = deploy(
-        "--dry-run", "program.py", text='import flyte\na = flyte.TaskEnvironment("same")\nb = flyte.TaskEnvironment("same")\n'
+        "--dry-run", "to_deploy.py", text='import flyte\na = flyte.TaskEnvironment("same")\nb = flyte.TaskEnvironment("same")\n'
     )
     assert code == 1
-    assert "two environments are called 'same', program.py:2 and program.py:3" in err
+    assert "two environments are called 'same', to_deploy.py:2 and to_deploy.py:3" in err
 
 
 def test_a_program_without_environments_is_told(deploy: Deploy) -> None:
-    code, out, err = deploy("--dry-run", "program.py", text="x = 1\n")
+    code, out, err = deploy("--dry-run", "to_deploy.py", text="x = 1\n")
     assert (code, out.strip()) == (1, "")
     assert "there is no environment in it" in err
 
 
 def test_it_is_one_object_of_json_for_programs(deploy: Deploy) -> None:
-    _, out, _ = deploy("--dry-run", "--json", "program.py", "train")
+    _, out, _ = deploy("--dry-run", "--json", "to_deploy.py", "train")
     row = json.loads(out)
     assert [each["name"] for each in row["environments"]] == ["train", "features"]
     assert row["environments"][0]["plans"][0]["env_vars"] == ["A", "MODE"]
@@ -119,9 +124,9 @@ def test_it_is_one_object_of_json_for_programs(deploy: Deploy) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["program.py"], "deploy --dry-run program.py` shows"),
-        (["--dry-run", "program.py", "trian"], "there is no environment 'trian'; there are empty, features, spare, train"),
-        (["--dry-run", "progran.py"], "did you mean 'program.py'?"),
+        (["to_deploy.py"], "deploy --dry-run to_deploy.py` shows"),
+        (["--dry-run", "to_deploy.py", "trian"], "there is no environment 'trian'; there are empty, features, spare, train"),
+        (["--dry-run", "progran.py"], "did you mean 'to_deploy.py'?"),
     ],
 )
 def test_what_is_not_understood_is_one_line(deploy: Deploy, arguments: list[str], words: str) -> None:
