@@ -49,6 +49,42 @@ class ByReference:
             raise ValueError(f"a {cls.flyte_reference} needs its {needed}, as in {{{needed!r}: '...'}}")
         return cls(**{part: value[part] for part in cls._parts if value.get(part) is not None})
 
+    def model_dump(self, **_: Any) -> dict[str, Any]:
+        """:return: the fields; flyte's own class is a pydantic model, so programs ask it as they ask models"""
+        return self._fields()
+
+    def model_dump_json(self, *, indent: int | None = None, **_: Any) -> str:
+        """:return: the fields as JSON"""
+        from json import dumps
+
+        return dumps(self._fields(), indent=indent, separators=None if indent else (",", ":"), ensure_ascii=False)
+
+    def model_copy(self, *, update: dict[str, Any] | None = None, **_: Any) -> Self:
+        """:return: another of the same fields, some of them changed"""
+        from copy import copy
+
+        made = copy(self)
+        for name, value in (update or {}).items():
+            setattr(made, name, value)
+        return made
+
+    @classmethod
+    def model_validate(cls, value: Any, **_: Any) -> Self:
+        """Make the value from its fields.
+
+        :raises ValueError: if they are not its fields
+        """
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, dict):
+            raise ValueError(f"expected {cls.flyte_reference} or its fields, got {type(value).__name__}")
+        return cls.from_mapping(value)
+
+    @classmethod
+    def model_json_schema(cls, **_: Any) -> dict[str, Any]:
+        """:return: the JSON schema of the fields"""
+        return cls.__get_pydantic_json_schema__(None, None)
+
     def _fields(self) -> dict[str, Any]:
         return {part: getattr(self, part) for part in self._parts}
 
@@ -75,18 +111,11 @@ class ByReference:
         """Let pydantic models have fields of this type. Called by pydantic only, so nobody else loads it."""
         from pydantic_core import core_schema
 
-        def validate(value: Any) -> Any:
-            if isinstance(value, cls):
-                return value
-            if isinstance(value, dict):
-                return cls.from_mapping(value)
-            raise ValueError(f"expected {cls.flyte_reference} or its fields, got {type(value).__name__}")
-
         def serialize(value: Any) -> Any:
             return value if is_collecting() or not isinstance(value, ByReference) else value._fields()
 
         return core_schema.no_info_plain_validator_function(
-            validate, serialization=core_schema.plain_serializer_function_ser_schema(serialize)
+            cls.model_validate, serialization=core_schema.plain_serializer_function_ser_schema(serialize)
         )
 
     @classmethod

@@ -38,31 +38,7 @@ def build(annotation: Any, compile_type: Compile) -> Codec | None:
 def _map(key: Codec, item: Codec) -> Codec:
     """Keys whose wire form can be the key of a msgpack map."""
     name = f"dict[{key.name}, {item.name}]"
-    encode_item = item.encode
     key_sweep, item_sweep = key.sweep, item.sweep
-    encode_key = _encode_text_key if key.name == "str" else _key_encoder(key)
-
-    def encode(value: Any) -> dict[Any, Any]:
-        if not isinstance(value, dict):
-            raise mismatch(name, value)
-        if key_sweep is not None and item_sweep is not None and key_sweep(value) and item_sweep(value.values()):
-            return value
-        if key_sweep is not None and key_sweep(value):
-            try:
-                return dict(zip(value, item.encode_all(value.values()), strict=True))
-            except (TypeTransformerFailedError, ValueRefusedError):
-                pass  # one by one, the error will say where it was
-        wires: dict[Any, Any] = {}
-        for one, inner in value.items():
-            place = encode_key(one)
-            try:
-                wires[place] = encode_item(inner)
-            except (TypeTransformerFailedError, ValueRefusedError) as error:
-                error.at(f"[{one!r}]")
-                raise
-        if len(wires) != len(value):
-            raise ValueRefusedError("two keys are the same once they are carried, such as a naive time and the same time in UTC")
-        return wires
 
     def decode(wire: dict[Any, Any]) -> dict[Any, Any]:
         return dict(zip(key.decode_all(list(wire)), item.decode_all(list(wire.values())), strict=True))
@@ -90,7 +66,7 @@ def _map(key: Codec, item: Codec) -> Codec:
 
     return Codec(
         name,
-        encode,
+        _map_encoder(name, key, item),
         identity if key.plain and item.plain else decode,
         line=f"dict[{key.line}, {item.line}]",
         kinds=(dict,),
@@ -99,6 +75,35 @@ def _map(key: Codec, item: Codec) -> Codec:
         order=order,
         scoped=key.scoped or item.scoped,
     )
+
+
+def _map_encoder(name: str, key: Codec, item: Codec) -> Callable[[Any], dict[Any, Any]]:
+    encode_item, key_sweep, item_sweep = item.encode, key.sweep, item.sweep
+    encode_key = _encode_text_key if key.name == "str" else _key_encoder(key)
+
+    def encode(value: Any) -> dict[Any, Any]:
+        if not isinstance(value, dict):
+            raise mismatch(name, value)
+        if key_sweep is not None and key_sweep(value):
+            if item_sweep is not None and item_sweep(value.values()):
+                return value
+            try:
+                return dict(zip(value, item.encode_all(value.values()), strict=True))
+            except (TypeTransformerFailedError, ValueRefusedError):
+                pass  # one by one, the error will say where it was
+        wires: dict[Any, Any] = {}
+        for one, inner in value.items():
+            place = encode_key(one)
+            try:
+                wires[place] = encode_item(inner)
+            except (TypeTransformerFailedError, ValueRefusedError) as error:
+                error.at(f"[{one!r}]")
+                raise
+        if len(wires) != len(value):
+            raise ValueRefusedError("two keys are the same once they are carried, such as a naive time and the same time in UTC")
+        return wires
+
+    return encode
 
 
 def _pairs(key: Codec, item: Codec) -> Codec:

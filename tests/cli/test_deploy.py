@@ -126,7 +126,7 @@ def test_it_is_one_object_of_json_for_programs(deploy: Deploy) -> None:
     [
         (["to_deploy.py"], "deploy --dry-run to_deploy.py` shows"),
         (["--dry-run", "to_deploy.py", "trian"], "there is no environment 'trian'; there are empty, features, spare, train"),
-        (["--dry-run", "progran.py"], "did you mean 'to_deploy.py'?"),
+        (["--dry-run", "to_depoy.py"], "did you mean 'to_deploy.py'?"),
     ],
 )
 def test_what_is_not_understood_is_one_line(deploy: Deploy, arguments: list[str], words: str) -> None:

@@ -262,3 +262,19 @@ def test_a_task_keeps_what_it_made_among_temporary_files(task: Path, monkeypatch
     assert [Path(inner.path).read_text() for inner in there.walk_sync()] == ["y"]
     assert (file.name, there.name) == ("a.txt", "d")
     assert File.from_local_sync(file.path).path == file.path
+
+
+def test_a_file_answers_as_the_model_that_it_is_in_flyte() -> None:
+    file = File(path="/a/b.txt", hash="k")
+    assert file.model_dump() == {"path": "/a/b.txt", "name": "b.txt", "format": "", "hash": "k"}
+    assert file.model_dump_json() == '{"path":"/a/b.txt","name":"b.txt","format":"","hash":"k"}'
+    assert File.model_validate(file.model_dump()) == file
+    assert File.model_validate(file) is file
+    assert file.model_copy(update={"format": "csv"}) == File(path="/a/b.txt", hash="k", format="csv")
+    assert file.format == ""
+    assert File.model_json_schema()["required"] == ["path"]
+
+
+def test_what_is_no_file_is_no_model_of_one() -> None:
+    with pytest.raises(ValueError, match="expected File or its fields, got str"):
+        File.model_validate("/a")
