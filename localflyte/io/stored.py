@@ -83,7 +83,8 @@ class ByReference:
     @classmethod
     def model_json_schema(cls, **_: Any) -> dict[str, Any]:
         """:return: the JSON schema of the fields"""
-        return cls.__get_pydantic_json_schema__(None, None)
+        schema: dict[str, Any] = cls.__get_pydantic_json_schema__(None, None)
+        return schema
 
     def _fields(self) -> dict[str, Any]:
         return {part: getattr(self, part) for part in self._parts}
