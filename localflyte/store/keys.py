@@ -32,6 +32,8 @@ class Key:
     """The msgpack of small inputs, by name."""
     contents: tuple[tuple[Ref, str], ...] = field(default=(), compare=False)
     """The files and folders among the inputs, with the digests they had when the key was made."""
+    outputs: int | None = field(default=None, compare=False)
+    """How many there are, where that is known."""
 
 
 def digest_value(value: Packed, contents: Contents) -> tuple[str, list[tuple[Ref, str]]]:
@@ -61,4 +63,4 @@ def make_key(invocation: Invocation, contents: Contents) -> Key:
         if len(value.data) <= SHOWN_BYTES and not refs:
             shown[name] = value.data
         seen += refs
-    return Key(digest_parts(parts), plan.task.name, parts, plan.cache, shown, tuple(seen))
+    return Key(digest_parts(parts), plan.task.name, parts, plan.cache, shown, tuple(seen), len(plan.outputs) or None)

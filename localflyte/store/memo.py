@@ -310,6 +310,8 @@ def _found(record: Record, blobs: Blobs) -> Found:
 
 def _out_of_bounds(record: Record, key: Key, run: _Run) -> str:
     """:return: why a result may not be used, or nothing"""
+    if key.outputs is not None and len(record.outputs) != key.outputs:
+        return f"the result of run {record.run} has {len(record.outputs)} outputs, and {key.outputs} are declared"
     most, age = key.terms.max_age, time.time() - record.made
     if most is not None and age > most:
         return f"the result of run {record.run} is {age:.0f} s old, and max_age is {most:.0f} s"

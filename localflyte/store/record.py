@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -14,11 +15,13 @@ import msgpack
 from localflyte.spec.packed import Packed
 from localflyte.spec.packed import Ref
 from localflyte.store.blobs import is_digest
+from localflyte.store.content import local_path
 from localflyte.store.keys import SCHEMA
 from localflyte.store.keys import Key
 from localflyte.store.tree import is_safe_name
 
 __all__ = (
+    "ROW_BYTES",
     "DamagedRecordError",
     "OtherSchemaError",
     "Record",
@@ -30,6 +33,8 @@ __all__ = (
     "unpack_code",
     "unpack_record",
 )
+
+ROW_BYTES = 64 << 20  # of a record, which is read into memory; values of 16 KiB and more are blobs
 
 
 class DamagedRecordError(Exception):
@@ -161,14 +166,17 @@ def _record(fields: Mapping[str, Any], digest: str) -> Record:
     outputs, shown = fields["outputs"], fields["shown"]
     if not isinstance(outputs, list) or not isinstance(shown, dict) or not all(isinstance(each, bytes) for each in shown.values()):
         raise ValueError("it holds no outputs, or no inputs")
+    made, seconds = float(fields["made"]), float(fields["seconds"])
+    if not math.isfinite(made) or not math.isfinite(seconds):
+        raise ValueError("a time in it is none")
     words = _texts({name: fields[name] for name in ("task", "code", "run", "action", "scope")})
     return Record(
         key=digest,
         parts=_texts(fields["parts"]),
         shown=shown,
         outputs=[_value(row) for row in outputs],
-        made=float(fields["made"]),
-        seconds=float(fields["seconds"]),
+        made=made,
+        seconds=seconds,
         **words,
     )
 
@@ -194,6 +202,8 @@ def _ref(row: Any) -> StoredRef:
     for name, digest, executable in files:
         if not is_digest(digest) or not isinstance(executable, bool) or not (is_safe_name(name) if how == "dir" else name == b""):
             raise ValueError(f"a file {name!r} is not one that was stored")
+    if how == "elsewhere" and local_path(ref.path) is not None:
+        raise ValueError("something elsewhere has a path of this machine")
     if not all(is_safe_name(name) for name in folders) or (how == "file" and len(files) != 1):
         raise ValueError("a folder is not one that was stored")
     return StoredRef(ref, how, files, folders)

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from localflyte.store.blobs import Blobs
 from localflyte.store.blobs import open_regular
+from localflyte.store.record import ROW_BYTES
 
 __all__ = ("CODE", "RECORDS", "Tier")
 
@@ -35,5 +36,5 @@ class Tier:
 
     def _read(self, kind: str, digest: str) -> bytes | None:
         with suppress(FileNotFoundError), open_regular(os.path.join(self.folder, kind, digest[:2], digest)) as file:
-            return file.read()
+            return file.read(ROW_BYTES)  # one that is cut there is damaged
         return None

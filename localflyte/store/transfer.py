@@ -27,6 +27,7 @@ from localflyte.store.entries import Entry
 from localflyte.store.entries import list_entries
 from localflyte.store.index import Index
 from localflyte.store.layout import Layout
+from localflyte.store.record import ROW_BYTES
 from localflyte.store.record import DamagedRecordError
 from localflyte.store.record import OtherSchemaError
 from localflyte.store.record import Record
@@ -35,8 +36,6 @@ from localflyte.store.record import unpack_record
 from localflyte.store.uses import Uses
 
 __all__ = ("Exported", "Imported", "export_entries", "import_archive")
-
-ROW_BYTES = 64 << 20  # of a record, which is read into memory; values of 16 KiB and more are blobs
 
 
 class Exported(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,10 @@ def call_of(inputs: dict[str, Packed] | None = None, **cache: Any) -> Invocation
     terms = CacheTerms(**{"behavior": "auto", "version": "1", **cache})
     plan = Plan(task=TaskRef(name="env.task"), environment="env", short_name="task", interface="()", cache=terms)
     return Invocation(plan=plan, inputs=inputs or {"x": Packed(b"\x01")})
+
+
+def with_outputs(invocation: Invocation, *names: str) -> Invocation:
+    return replace(invocation, plan=replace(invocation.plan, outputs=names))
 
 
 @pytest.fixture
@@ -310,6 +316,25 @@ def test_what_a_tier_has_is_a_hit_and_the_tier_stays_as_it_is(
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "tier").rglob("*")}
     assert look_up(tmp_path / "another", new_run(), limits=limits) == outputs
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "tier").rglob("*")} == before
+
+
+@pytest.mark.parametrize(("names", "is_hit"), [(("o0",), False), (("o0", "o1"), True), (("o0", "o1", "o2"), False)])
+def test_a_result_of_another_number_of_outputs_is_a_miss(
+    home: Path, new_run: Callable[..., Run], names: tuple[str, ...], is_hit: bool
+) -> None:
+    store(home, new_run())
+    assert (look_up(home, new_run(), with_outputs(call_of(), *names)) is not None) is is_hit
+
+
+def test_a_record_of_a_tier_that_would_fill_the_memory_is_damaged(home: Path, new_run: Callable[..., Run], tmp_path: Path) -> None:
+    store(home, new_run())
+    limits = tier_of(home, tmp_path / "tier")
+    (record,) = [path for path in (tmp_path / "tier" / "records").rglob("*") if path.is_file()]
+    record.chmod(0o600)
+    os.truncate(record, 1 << 40)
+    run = new_run()
+    assert look_up(tmp_path / "another", run, limits=limits) is None
+    assert "is damaged" in run.said[0]
 
 
 def test_what_is_damaged_in_a_tier_is_a_miss(home: Path, new_run: Callable[..., Run], tmp_path: Path) -> None:
