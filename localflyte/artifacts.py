@@ -66,8 +66,14 @@ class Artifact(Protocol[T_co]):
 def new(obj: T, metadata: Metadata) -> T:
     """Name a value that a task returns. On a cluster it becomes an artifact; here it is returned as it is.
 
-    :raises TypeError: if `metadata` is something else
+    :param obj: a File, Dir or DataFrame of flyte.io; nothing else can be an artifact
+    :raises TypeError: if either is something else
     """
+    if not isinstance(getattr(type(obj), "flyte_reference", None), str):
+        raise TypeError(
+            f"values of type {type(obj).__name__!r} cannot be artifacts: name a flyte.io.File, Dir or DataFrame, "
+            "and return other values as they are"
+        )
     if not isinstance(metadata, Metadata):
         raise TypeError(f"artifacts.new() takes flyte.artifacts.Metadata(name=...) as its second argument, not {metadata!r}")
     return obj

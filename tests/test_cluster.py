@@ -16,6 +16,7 @@ import localflyte.extras.shell
 import localflyte.remote
 import localflyte.sandbox
 from localflyte.errors import ClusterOnlyError
+from localflyte.io import File
 
 FUNCTIONS = ["build", "build_images", "deploy", "run_python_script", "serve", "with_servecontext"]
 
@@ -139,9 +140,16 @@ class TestTasks:
 
 
 def test_artifact_is_its_value() -> None:
-    assert flyte.artifacts.new(3, flyte.artifacts.Metadata(name="three")) == 3
+    file = File("/a")
+    assert flyte.artifacts.new(file, flyte.artifacts.Metadata(name="three")) is file
+
+
+@pytest.mark.parametrize("value", [3, "three", [File("/a")], None])
+def test_only_files_folders_and_tables_are_artifacts(value: object) -> None:
+    with pytest.raises(TypeError, match=r"cannot be artifacts: name a flyte\.io\.File, Dir or DataFrame"):
+        flyte.artifacts.new(value, flyte.artifacts.Metadata(name="three"))
 
 
 def test_artifact_needs_metadata() -> None:
     with pytest.raises(TypeError, match="Metadata"):
-        flyte.artifacts.new(3, {"name": "three"})
+        flyte.artifacts.new(File("/a"), {"name": "three"})
