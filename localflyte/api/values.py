@@ -80,6 +80,8 @@ class Describer:
             return f"method {self.describe(value.__func__, where)} of {self.describe(value.__self__, where)}"
         if isinstance(value, Enum):
             return f"{self.describe(kind, where)}.{value.name}"
+        if kind.__module__ in ("pathlib", "pathlib._local") and kind.__name__.endswith("Path"):  # the second in Python 3.13 alone
+            return f"{kind.__name__} {str(value)!a}"
         if kind is MappingProxyType:
             return f"proxy {self.describe(dict(value), where)}"
         code = self._code(value)

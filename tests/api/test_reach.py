@@ -83,6 +83,7 @@ CHANGES: dict[str, tuple[dict[str, str], str, str, str, str]] = {
     "computed member of an enumeration": ({"main": "from enum import Enum\nimport other\nclass M(Enum):\n    A = other.read()\n@env.task\ndef task(x: int) -> int: return M.A.value", "other": "import json\ndef read(): return json.loads('1')"}, "other", "'1'", "'2'", "class main.M"),
     "computed default of a pydantic field": ({"main": "from pydantic import BaseModel\nimport other\nclass M(BaseModel):\n    x: int = other.read()\n@env.task\ndef task(x: int) -> int: return M().x", "other": "import json\ndef read(): return json.loads('1')"}, "other", "'1'", "'2'", "class main.M"),
     "which of two classes of a name": ({"main": "FAST = True\nif FAST:\n    class M:\n        def go(self): return 1\nelse:\n    class M:\n        def go(self): return 2\n@env.task\ndef task(x: int) -> int: return M().go()"}, "main", "= True", "= False", "function main.M.go"),
+    "path": ({"main": "import json\nfrom pathlib import Path\nP = Path(json.loads('\"/a\"'))\n@env.task\ndef task(x: int) -> str: return str(P)"}, "main", "/a", "/b", "constant main.P"),
     "frozen table": ({"main": "from types import MappingProxyType\nT = MappingProxyType({'a': 1})\n@env.task\ndef task(x: int) -> int: return T['a']"}, "main", "'a': 1", "'a': 2", "constant main.T"),
     "keyword-only default": ({"main": "def f(x, *, y=1): return x + y\n@env.task\ndef task(x: int) -> int: return f(x)"}, "main", "y=1", "y=2", "default y of main.f"),
 }  # fmt: skip
