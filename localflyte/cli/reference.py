@@ -12,7 +12,7 @@ from localflyte.cli.near import near
 __all__ = ("frame_from", "is_frame", "reference_from", "reference_kind")
 
 _KINDS = ("File", "Dir", "DataFrame")
-_FRAMES = {("pandas", "DataFrame"), ("pyarrow", "Table")}
+_FRAMES = {("pandas", "DataFrame"), ("pyarrow", "Table"), ("polars", "DataFrame"), ("polars", "LazyFrame")}
 
 
 def reference_kind(annotation: Any) -> str:
@@ -46,7 +46,7 @@ def reference_from(text: str, annotation: Any) -> Any:
 
 
 def is_frame(annotation: Any) -> bool:
-    """:return: whether the annotation is a pandas DataFrame or an Arrow Table"""
+    """:return: whether the annotation is a frame of pandas, pyarrow or polars"""
     return isinstance(annotation, type) and (annotation.__module__.partition(".")[0], annotation.__name__) in _FRAMES
 
 
