@@ -1,0 +1,25 @@
+"""Values that cross the borders of a real run: converted by the program, many at once, and files that outlive their folder."""
+
+from __future__ import annotations
+
+import os
+
+from programs import values
+
+import localflyte as flyte
+
+
+def test_a_transformer_of_the_program_converts_in_every_process() -> None:
+    (result,) = flyte.run(values.warmer, [values.Celsius(20.0)], values.Celsius(1.5)).outputs()
+    assert [value.degrees for value in result] == [21.5]
+    assert result[0].written_by != os.getpid()
+
+
+def test_many_dataclasses_arrive() -> None:
+    points = [values.Point(place, place / 2) for place in range(20_000)]
+    (result,) = flyte.run(values.mirrored, points).outputs()
+    assert result == {"all": [values.Point(-point.x, point.y) for point in points]}
+
+
+def test_files_in_structures_outlive_the_folder_that_they_were_made_in() -> None:
+    assert flyte.run(values.kept_and_read).outputs() == (["a", "a", "b", "a", "b", "inner/c"],)
