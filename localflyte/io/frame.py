@@ -51,6 +51,7 @@ class DataFrame(ByReference):
         self._frame: Any = None
         self._wanted: type[Any] | None = None
         self._columns: tuple[str, ...] = ()
+        self._is_at_own_place = False
 
     @classmethod
     def wrap_df(cls, val: Any = None, uri: str | None = None) -> Self:
@@ -171,7 +172,9 @@ class DataFrame(ByReference):
         """
         if self._frame is not None:
             self.format = self.format or format_of(self.uri or "")
-            self.uri = self.uri or new_location(f"frame.{self.format}")
+            if self.uri is None or self._is_at_own_place:
+                # anew each time: a frame may have changed since, and whoever got the last file may be reading it
+                self.uri, self._is_at_own_place = new_location(f"frame.{self.format}"), True
             write(self._frame, self.uri, self.format)
         if self.uri is None:
             raise ValueRefusedError("this DataFrame has neither a frame nor a uri; wrap a frame with DataFrame.from_df(frame)")

@@ -60,8 +60,10 @@ def write(frame: Any, uri: str, form: str) -> None:
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     if (kind.startswith("pandas") and form == PARQUET) or kind.startswith("pyarrow"):
         _need_pyarrow()
+    part = f"{path}.{os.urandom(4).hex()}"  # whoever reads what was there before goes on reading that
     try:
-        _write(frame, kind, path, form)
+        _write(frame, kind, part, form)
+        os.replace(part, path)
     except ImportError as error:
         raise ImportError(f"{error} (pip install 'localflyte[frames]')", name=error.name) from error
     except Exception as error:
@@ -71,6 +73,9 @@ def write(frame: Any, uri: str, form: str) -> None:
                 "Give each column values of one type, or annotate with Any to have it pickled."
             ) from error
         raise
+    finally:
+        if os.path.exists(part):
+            os.unlink(part)
 
 
 def _write(frame: Any, kind: str, path: str, form: str) -> None:

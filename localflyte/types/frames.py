@@ -98,10 +98,8 @@ def _frame(kind: type[Any], details: _Details | None = None, key: Callable[[Any]
 
 
 def _ref_of_wrapper(value: Any, key: Callable[[Any], str] | None) -> Ref:
-    if key and value.val is not None and not value.hash:
-        value.hash = key(value.val)
     ref: Ref = value.to_ref()
-    return ref
+    return ref._replace(hash=key(value.val)) if key and value.val is not None and not value.hash else ref
 
 
 def _wrapper(codec: Codec, details: _Details) -> Codec:

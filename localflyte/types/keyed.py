@@ -63,9 +63,13 @@ def _keyed_reference(codec: Codec, method: Any) -> Codec:
 
     def encode(value: Any) -> Any:
         frame = getattr(value, "val", None)
-        if frame is not None and not value.hash:
-            value.hash = key_of(method, frame)
-        return codec.encode(value)
+        if frame is None or value.hash:
+            return codec.encode(value)
+        value.hash = key_of(method, frame)
+        try:
+            return codec.encode(value)
+        finally:
+            value.hash = None  # the frame may have changed when it crosses again
 
     return Codec(codec.name, encode, codec.decode, line=codec.line, kinds=codec.kinds, scoped=True, nullable=codec.nullable)
 

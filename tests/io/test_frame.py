@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
 from typing import Any
+from typing import NewType
 
 import anyio
 import pytest
@@ -66,6 +68,28 @@ def test_a_frame_in_memory_is_written_when_it_crosses(pandas: type[Frame]) -> No
     assert back.format == PARQUET
     assert back.open(Frame).all_sync().text == "parquet x"
     assert anyio.run(back.open(Frame).all).text == "parquet x"
+
+
+def test_a_frame_that_crosses_twice_is_two_files(pandas: type[Frame]) -> None:
+    table = DataFrame.from_df(Frame("x"))
+    first = carry(table)
+    table.val.text = "y"
+    second = carry(table)
+    assert [back.open(Frame).all_sync().text for back in (first, second)] == ["parquet x", "parquet y"]
+
+
+def test_a_file_that_somebody_reads_stays_what_it_was(pandas: type[Frame], tmp_path: Path) -> None:
+    carry(DataFrame.wrap_df(Frame("x"), uri=str(tmp_path / "t")))
+    with (tmp_path / "t").open() as reader:
+        carry(DataFrame.wrap_df(Frame("y"), uri=str(tmp_path / "t")))
+        assert reader.read() == "parquet x"
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
+
+
+def test_what_could_not_be_written_leaves_nothing_behind(pandas: type[Frame], tmp_path: Path) -> None:
+    with pytest.raises(ValueRefusedError):
+        carry(DataFrame.wrap_df(Frame("mixed"), uri=str(tmp_path / "t")))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_ending_of_the_uri_decides_the_format(pandas: type[Frame], tmp_path: Path) -> None:
@@ -128,6 +152,25 @@ def test_an_annotation_says_format_and_columns_of_a_table_too(pandas: type[Frame
     assert (frame.text, frame.columns) == ("csv x", ["a.b"])
 
 
+def test_a_name_for_an_annotated_table_says_what_the_annotation_says(pandas: type[Frame]) -> None:
+    back = carry(Frame("x"), NewType("Named", Annotated[Frame, {"a": int}, "csv"]))  # type: ignore[valid-newtype]
+    assert (back.text, back.columns) == ("csv x", ["a"])
+
+
+def test_a_class_says_columns_too(pandas: type[Frame]) -> None:
+    @dataclass
+    class Inner:
+        b: int
+
+    class Columns:
+        a: Inner
+        c: str
+
+    Columns.__annotations__ = {"a": Inner, "c": str}
+    Inner.__annotations__ = {"b": int}
+    assert carry(Frame("x"), Annotated[Frame, Columns]).columns == ["a.b", "c"]
+
+
 def test_columns_are_chosen_of_a_frame_in_memory(pandas: type[Frame]) -> None:
     assert DataFrame.from_df(Frame("x")).choose(["a"]).open(Frame).all_sync().columns == ["a"]
 
@@ -142,6 +185,15 @@ def test_a_key_in_the_annotation_counts_instead_of_the_content(pandas: type[Fram
     assert pack(codec, Frame("x")).refs[0].hash == "x"
     assert pack(codec, DataFrame.from_df(Frame("y"))).refs[0].hash == "y"
     assert pack(codec, DataFrame.from_local_sync(Frame("y"), hash_method="mine")).refs[0].hash == "mine"
+
+
+@pytest.mark.parametrize("kind", [Frame, DataFrame])
+def test_a_frame_that_has_changed_has_another_key(kind: Any, pandas: type[Frame]) -> None:
+    codec = codec_for(Annotated[kind, HashFunction.from_fn(lambda frame: frame.text)])
+    table = DataFrame.from_df(Frame("x"))
+    first = pack(codec, table).refs[0].hash
+    table.val.text = "y"
+    assert (first, pack(codec, table).refs[0].hash) == ("x", "y")
 
 
 def test_a_class_derived_from_a_frame_is_more_than_its_table(pandas: type[Frame]) -> None:
