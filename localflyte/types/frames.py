@@ -125,7 +125,7 @@ def _details(written: Any) -> _Details:
             for each in written.__metadata__:
                 if isinstance(each, str):
                     form = form or each
-                elif isinstance(each, Mapping) or hasattr(each, "__annotations__"):
+                elif isinstance(each, Mapping) or (isinstance(each, type) and hasattr(each, "__annotations__")):
                     columns = columns or tuple(_names(each))
             return _Details(columns, form)
         if isinstance(written, NewType):

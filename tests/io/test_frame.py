@@ -196,6 +196,21 @@ def test_a_frame_that_has_changed_has_another_key(kind: Any, pandas: type[Frame]
     assert (first, pack(codec, table).refs[0].hash) == ("x", "y")
 
 
+def test_a_method_with_annotations_of_its_own_names_no_columns(pandas: type[Frame]) -> None:
+    class Method:
+        key: str = "k"
+
+        def update(self, data: Any, /) -> None:
+            pass
+
+        def result(self) -> str:
+            return self.key
+
+    codec = codec_for(Annotated[Frame, Method()])
+    assert pack(codec, Frame("x")).refs[0].hash == "k"
+    assert codec.line == "keyed:frame:pandas.DataFrame"
+
+
 def test_a_class_derived_from_a_frame_is_more_than_its_table(pandas: type[Frame]) -> None:
     class Map(Frame):
         pass
