@@ -138,6 +138,7 @@ class TestPlan:
             interface="(x: int, y: str) -> (o0: int)",
             outputs=("o0",),
             declared_at=plan.declared_at,
+            body=plan.body,
         )
 
     def test_everything_declared_is_in_it(self) -> None:

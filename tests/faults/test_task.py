@@ -129,7 +129,14 @@ def test_row_05_one_that_is_killed_each_time_fails_as_the_systems_fault() -> Non
 
 def test_row_09_a_grandchild_that_holds_the_streams_holds_nothing_up_and_ends_with_its_task() -> None:
     pid = run(misbehaving.leaves_grandchild)
-    assert wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    assert wait_until(lambda: _is_over(pid))
+
+
+def _is_over(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_row_09_cores_come_back_only_when_nothing_of_the_task_runs_any_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
