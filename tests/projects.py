@@ -75,7 +75,7 @@ class Project:
                 del sys.modules[name]
         sys.path[:] = [each for each in sys.path if each not in self._path]
         importlib.invalidate_caches()
-        sources.forget_owners()
+        sources._owners.clear()
         packages.package_version.cache_clear()
         for each in (packages._distributions, packages._distributions_in, packages._provides):
             each.cache_clear()

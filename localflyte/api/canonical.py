@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ("Form", "canonical", "is_named_task", "without_task_decorators")
+__all__ = ("Form", "canonical", "is_named_task")
 
 _SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -159,18 +159,6 @@ def _without_docstring(body: Any) -> Any:
         return body
     first = body[0].value
     return body[1:] if isinstance(first, ast.Constant) and isinstance(first.value, str) else body
-
-
-def without_task_decorators(node: ast.AST) -> ast.AST:
-    """:return: the function without ``@env.task`` and its arguments, which change how it is run and not what it does"""
-    if not isinstance(node, _FUNCTIONS):
-        return node
-    kept = [each for each in node.decorator_list if not is_named_task(each)]
-    if len(kept) == len(node.decorator_list):
-        return node
-    bare = type(node)(**{name: getattr(node, name) for name in node._fields if hasattr(node, name)})
-    bare.decorator_list = kept
-    return ast.copy_location(bare, node)
 
 
 def is_named_task(node: ast.expr) -> bool:

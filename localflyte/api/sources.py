@@ -17,7 +17,7 @@ from localflyte.api.outline import Definition
 from localflyte.api.outline import Outline
 from localflyte.api.values import UncertainError
 
-__all__ = ("Sources", "file_of", "forget_owners", "owner_of")
+__all__ = ("Sources", "file_of", "owner_of")
 
 _STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
@@ -35,11 +35,6 @@ def owner_of(module: str) -> str:
         if known != "missing":  # it may be made, or become reachable, later
             _owners[module] = known
     return known
-
-
-def forget_owners() -> None:
-    """Look anew at where each module comes from."""
-    _owners.clear()
 
 
 def _find_owner(module: str) -> str:

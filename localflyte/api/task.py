@@ -393,8 +393,3 @@ def load_task(module: str, name: str, call_options: Options = NOTHING_SAID) -> T
         known = ", ".join(each.name for each in registry.tasks(module)) or "none"
         raise LookupError(f"module {module!r} defines no task {name!r}; it defines: {known}")
     return task if call_options == NOTHING_SAID else task._copied(call_options, {})
-
-
-def _plain_steps(cls: type[Any]) -> bool:
-    """Whether nothing but the function runs, so that it can be called without an event loop."""
-    return cls.pre is TaskTemplate.pre and cls.post is TaskTemplate.post and cls.execute is AsyncFunctionTaskTemplate.execute

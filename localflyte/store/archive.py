@@ -27,6 +27,8 @@ from localflyte.store.listing import list_files
 from localflyte.store.listing import list_strange
 from localflyte.store.private import create_file
 from localflyte.store.private import make_folder
+from localflyte.store.tier import CODE
+from localflyte.store.tier import RECORDS
 
 __all__ = (
     "BLOBS",
@@ -42,8 +44,6 @@ __all__ = (
     "open_archive",
 )
 
-RECORDS = "records"
-CODE = "code"
 BLOBS = "blobs"
 KINDS = (BLOBS, CODE, RECORDS)  # in the order in which they are written: blobs are there before what names them
 SUFFIXES = (".tar", ".tar.gz", ".tgz")

@@ -24,6 +24,7 @@ from localflyte.spec.packed import Packed
 from localflyte.spec.run import RunRequest
 from localflyte.store.blobs import Blobs
 from localflyte.store.content import Contents
+from localflyte.store.entries import CODE
 from localflyte.store.index import Index
 from localflyte.store.index import UnusableIndexError
 from localflyte.store.keep import give_out
@@ -272,11 +273,12 @@ class Memo:
         if not key.terms.parts:
             return ""
         digest, body = pack_code(key.terms.parts)
+        row = f"{CODE}{digest}"
         if digest not in self._described:
-            if self._index.get(f"code:{digest}") != body:
-                self._index.set(f"code:{digest}", body)
+            if self._index.get(row) != body:
+                self._index.set(row, body)
             else:
-                self._index.touch({f"code:{digest}": time.time()})  # so that a sweep leaves it to the record that is to name it
+                self._index.touch({row: time.time()})  # so that a sweep leaves it to the record that is to name it
             self._described.add(digest)
         return digest
 

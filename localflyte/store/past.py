@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from localflyte.store.disk import ForeignRowError
+from localflyte.store.entries import CODE
 from localflyte.store.index import Index
 from localflyte.store.record import DamagedRecordError
 from localflyte.store.record import OtherSchemaError
@@ -82,7 +83,7 @@ class Past:
         return self._tags
 
     def _read_code(self, digest: str) -> Mapping[str, str] | None:
-        value = self._get(f"code:{digest}") if digest else None
+        value = self._get(f"{CODE}{digest}") if digest else None
         try:
             return None if value is None else unpack_code(value, digest)
         except DamagedRecordError:

@@ -18,7 +18,7 @@ from typing import get_args
 from typing import get_origin
 from typing import get_type_hints
 
-__all__ = ("class_hints", "function_hints", "strip", "substitute")
+__all__ = ("class_hints", "function_hints", "said_beside", "strip", "substitute")
 
 
 _OLD_NAMES: tuple[tuple[Any, Any], ...] = (
@@ -90,6 +90,19 @@ def substitute(annotation: Any, given: Mapping[Any, Any]) -> Any:
     if isinstance(annotation, GenericAlias):
         return GenericAlias(origin, filled)
     return annotation.copy_with(filled)
+
+
+def said_beside(annotation: Any, is_wanted: Callable[[Any], bool]) -> Any:
+    """:return: the first thing of a kind that an annotation says beside its type, also behind a name for it; or ``None``"""
+    while True:
+        if get_origin(annotation) is Annotated:
+            return next(filter(is_wanted, annotation.__metadata__), None)
+        if isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        else:
+            return None
 
 
 def _bound(variable: TypeVar) -> Any:

@@ -5,11 +5,9 @@ The key is computed where a value is packed and travels beside it; a cache then 
 
 from __future__ import annotations
 
-from typing import Annotated
 from typing import Any
-from typing import NewType
-from typing import get_origin
 
+from localflyte.types.annotations import said_beside
 from localflyte.types.base import Codec
 from localflyte.types.refusal import ValueRefusedError
 from localflyte.types.refusal import describe
@@ -19,15 +17,7 @@ __all__ = ("key_of", "keyed", "method_in")
 
 def method_in(annotation: Any) -> Any:
     """:return: the HashMethod among what an annotation says of its type, or ``None``"""
-    while True:
-        if get_origin(annotation) is Annotated:
-            return next((each for each in annotation.__metadata__ if _is_method(each)), None)
-        if isinstance(annotation, NewType):
-            annotation = annotation.__supertype__
-        elif type(annotation).__name__ == "TypeAliasType":
-            annotation = annotation.__value__
-        else:
-            return None
+    return said_beside(annotation, _is_method)
 
 
 def keyed(codec: Codec, method: Any) -> Codec:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
 from typing import Any
-from typing import NewType
 from typing import get_origin
 
+from localflyte.types.annotations import said_beside
 from localflyte.types.base import Codec
 from localflyte.types.base import Compile
 from localflyte.types.free import decode_free
@@ -52,15 +51,7 @@ def find(annotation: Any) -> Any:
 
 def transformer_in(annotation: Any) -> Any:
     """:return: the transformer among what an annotation says of its type, or ``None``"""
-    while True:
-        if get_origin(annotation) is Annotated:
-            return next((each for each in annotation.__metadata__ if _is_transformer(each)), None)
-        if isinstance(annotation, NewType):
-            annotation = annotation.__supertype__
-        elif type(annotation).__name__ == "TypeAliasType":
-            annotation = annotation.__value__
-        else:
-            return None
+    return said_beside(annotation, _is_transformer)
 
 
 def transformed(transformer: Any, annotation: Any) -> Codec:

@@ -13,7 +13,6 @@ import msgpack
 import pytest
 
 from localflyte.api.canonical import canonical
-from localflyte.api.canonical import without_task_decorators
 from localflyte.api.names import Names
 
 
@@ -22,7 +21,7 @@ def tree(source: str) -> ast.AST:
 
 
 def form(source: str) -> str:
-    return canonical(without_task_decorators(tree(source)))
+    return canonical(tree(source))
 
 
 BASE = "def f(x):\n    return x + 1"
@@ -34,10 +33,8 @@ BASE = "def f(x):\n    return x + 1"
         "def f(x):\n    # a comment\n    return x+1",
         'def f(x):\n    """What it does."""\n    return x + 1',
         "def f( x ):\n\n    return (x + 1)",
-        "@env.task\ndef f(x):\n    return x + 1",
-        "@env.task(retries=3, cache='auto')\ndef f(x):\n    return x + 1",
     ],
-    ids=["comment", "docstring", "layout", "task", "task settings"],
+    ids=["comment", "docstring", "layout"],
 )
 def test_how_it_is_written_changes_nothing(source: str) -> None:
     assert form(source) == form(BASE)

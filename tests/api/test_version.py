@@ -53,13 +53,13 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program
             path.write_text(textwrap.dedent(text))
             written.update({name.replace("__", "."), name.partition("__")[0]})
         monkeypatch.syspath_prepend(str(folder))
-        sources.forget_owners()
+        sources._owners.clear()
         return plan_for(importlib.import_module("main").task).cache
 
     yield load
     for name in written:
         sys.modules.pop(name, None)
-    sources.forget_owners()
+    sources._owners.clear()
 
 
 BASE = """
