@@ -13,7 +13,7 @@ from localflyte.api.task import from_pickle
 from localflyte.errors import RunNotFoundError
 from localflyte.errors import TaskNotFoundError
 from localflyte.runs.folder import run_folder
-from localflyte.runs.recall import recalled
+from localflyte.runs.recall import request_of
 from localflyte.settings import load_settings
 from localflyte.spec.plan import TaskRef
 
@@ -32,7 +32,7 @@ def prepare_rerun(run_name: str, inputs: Mapping[str, Any]) -> tuple[str, Any, d
     folder = run_folder(load_settings().home, run_name)
     if not os.path.isdir(folder):
         raise RunNotFoundError(f"There is no run named {run_name!r} in {os.path.dirname(folder)}; `localflyte runs` lists them.")
-    kept = recalled(folder)
+    kept = request_of(folder)
     task = _task(kept.task, kept.path)
     known = task.interface.inputs
     unknown = sorted(set(inputs) - set(known))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
@@ -120,6 +121,8 @@ class Runner:
         invocation = invocation_for(task, args, kwargs, run=shared, root=True, custom_context=self._own.get("custom_context"))
         own = {**_whose(), **{key: value for key, value in self._own.items() if key != "custom_context"}}
         if port is not None:
+            if self._notifications:
+                port.tell("notice", {"text": f"notifications of a run that a task starts are not sent ({task.name})"})
             outputs, told = await port.arun(invocation, {**own, "options": _said(shared)})
             return Run(told["name"], told["folder"], task, invocation, outputs)
         request = RunRequest(invocation=invocation, surroundings=surroundings(), options=_said(shared), **own)
@@ -134,8 +137,9 @@ class Runner:
     async def rerun(self, run_name: str, *args: Any, **kwargs: Any) -> Run:
         """As `rerun`, under the options of this runner."""
         folder, task, values, asked = _again(run_name, *args, **kwargs)
-        self._own.update(recover=folder if asked["recover"] else "", force_rerun_actions=asked["force_rerun_actions"])
-        return await self.run.aio(task, **values)
+        runner = copy(self)
+        runner._own = {**self._own, "recover": folder if asked["recover"] else "", "force_rerun_actions": asked["force_rerun_actions"]}
+        return await runner.run.aio(task, **values)
 
     async def _finish(self, request: RunRequest) -> RunResult:
         from localflyte.engine.interrupts import finish
@@ -196,7 +200,7 @@ async def rerun(run_name: str, *args: Any, **kwargs: Any) -> Run:
     :param run_name: its name
     :param action_name: only ``"a0"``, its first action
     :param recover: take what its actions gave, where they have succeeded and the code of their task has not changed, and carry only the
-        others. What gave more than 1 MiB is carried again
+        others. What gave more than 64 KiB is carried again
     :param force_rerun_actions: names of actions that are carried again all the same; needs `recover`
     :param inputs: by name, what is to be another than it was
     :raises ValueError: if the arguments make no sense together, or name no input

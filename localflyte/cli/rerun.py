@@ -18,7 +18,7 @@ HELP = """Run an earlier run again, with the inputs that it had, and the code th
 `last`; inputs that are given replace those it had.
 
 With --recover, what its actions gave is taken from there, where they succeeded and the code of their task has not changed; only the
-others are carried. What gave more than 1 MiB is carried again."""
+others are carried. What gave more than 64 KiB is carried again."""
 
 
 def _rerun(ctx: click.Context, /, run: str, inputs: tuple[str, ...], recover: bool, force: tuple[str, ...], **options: Any) -> int:

@@ -108,6 +108,7 @@ class Attempt:
         peak = reply.peak if reply is not None else self._guard.peak if self._guard is not None else None
         said = {"code": error.code, "message": error.message} if error is not None else None
         self._pause(False)
+        self.call.run.conditions.leave(self.call.action)
         self.call.run.emit(
             "attempt.ended",
             self.call.action,

@@ -55,6 +55,8 @@ class _Asked:
     def __init__(self, condition: Condition, deadline: float | None) -> None:
         self.condition = condition
         self.deadline = deadline
+        #: whether the attempt that created it is under way
+        self.is_current = True
         self.value: Value | None = None
 
 
@@ -80,6 +82,12 @@ class Conditions:
             return await self._wait(call, str(data.get("name")))
         raise ProtocolError(f"unknown question {kind!r}")
 
+    def leave(self, action: str) -> None:
+        """Note that an attempt of an action is over: the next one may create its conditions again."""
+        for (owner, _), asked in self._asked.items():
+            if owner == action:
+                asked.is_current = False
+
     def close(self) -> None:
         """Give up what nobody waits for any more."""
         for asked in self._asked.values():
@@ -95,10 +103,14 @@ class Conditions:
         name, kind, timeout = str(data.get("name")), data.get("kind"), data.get("timeout")
         if kind not in KINDS or not isinstance(timeout, int | float | None):
             raise ProtocolError("not a condition")
-        if (call.action, name) in self._asked:
+        known = self._asked.get((call.action, name))
+        if known is not None and known.is_current:
             raise ConditionAlreadyExistsError(f"Task {call.task} has a condition {name!r} already. Give the second one another name.")
+        if known is not None and known.value is not None:
+            known.is_current = True  # a task that is tried again has its answer already
+            return {}
         condition = Condition(
-            number=len(self._asked) + 1,
+            number=len(self._asked) + 1 if known is None else known.condition.number,
             name=name,
             action=call.action,
             task=call.task,

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import anyio.to_thread
 
 from localflyte.engine.admission import Lease
 from localflyte.engine.breakdown import break_down
@@ -106,7 +107,7 @@ class Engine:
                 call = self._call(run, None, request.invocation, parent)
                 origin = parent.run.name if parent else None
                 run.emit("run.started", task=call.task, pid=me.pid, born=me.born, file=request.invocation.plan.task.file, parent=origin)
-                self._prepare_recall(call)
+                await self._prepare_recall(call)
                 for text in request.notices:
                     run.notice(text)
                 run.flush()
@@ -162,7 +163,8 @@ class Engine:
         known = {field.name for field in fields(RunRequest)} - {"invocation", "surroundings"}
         chosen = {key: value for key, value in options.items() if key in known}
         try:
-            request = replace(parent.run.request, **{"name": "", **chosen, "invocation": invocation})
+            own = {"name": "", "recover": "", "force_rerun_actions": (), **chosen}  # what an earlier run gave is another run's
+            request = replace(parent.run.request, **{**own, "invocation": invocation})
             check_shape(request, "invocation", "surroundings", "notices")
             result = await self.run(request, parent=parent)
         except (BaseRuntimeError, TypeError, ValueError, OSError) as error:
@@ -253,14 +255,14 @@ class Engine:
     def _call(self, run: RunState, parent: Call | None, invocation: Invocation, caller: Call | None) -> Call:
         digest = _digest(invocation.inputs)
         name = run.name_action(parent.action if parent else None, invocation, digest)
-        again = parent is not None and parent.again
+        again = caller is not None and caller.again
         return Call(run, invocation, name, parent, caller.depth + 1 if caller else 1, digest, caller, again)
 
-    def _prepare_recall(self, root: Call) -> None:
+    async def _prepare_recall(self, root: Call) -> None:
         run, invocation = root.run, root.invocation
         run.recall.begin(invocation.plan.task, invocation.inputs, run.request.surroundings.sys_path)
         if run.request.recover:
-            run.recalled = recalled(run.request.recover)
+            run.recalled = await anyio.to_thread.run_sync(recalled, run.request.recover)
 
     def _create_folder(self, request: RunRequest) -> tuple[str, str]:
         home = str(self.settings.home)

@@ -34,14 +34,13 @@ class PromptSink:
         self._waiting: deque[Condition] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._wake: tuple[int, int] | None = None
+        self._wake = os.pipe()
 
     def __call__(self, event: Event) -> None:
         if event.kind == "condition.waiting" and event.data.get("here"):
             with self._lock:
                 self._waiting.append(Condition(**event.data["condition"]))
                 if self._thread is None:
-                    self._wake = os.pipe()
                     self._thread = threading.Thread(target=self._ask_all, name="localflyte-prompt", daemon=True)
                     self._thread.start()
         elif event.kind == "condition.ended":
@@ -57,14 +56,14 @@ class PromptSink:
         self._stir()
         if thread is not None:
             thread.join(1.0)
+        for end in self._wake:
+            os.close(end)
 
     def _stir(self) -> None:
-        if self._wake is not None:
-            with suppress(OSError):
-                os.write(self._wake[1], b"x")
+        with suppress(OSError):
+            os.write(self._wake[1], b"x")
 
     def _ask_all(self) -> None:
-        assert self._wake is not None  # made before this thread
         try:
             device = os.open(self._terminal, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import contextmanager
 from contextlib import suppress
 from typing import Any
 from typing import NamedTuple
@@ -24,10 +26,11 @@ from localflyte.wire.messages import inputs_from_wire
 from localflyte.wire.messages import outputs_from_wire
 from localflyte.wire.messages import task_to_wire
 
-__all__ = ("FILE", "MOST_BYTES", "Recall", "Recalled", "recalled")
+__all__ = ("FILE", "Asked", "MOST_BYTES", "MOST_IN_ALL", "Recall", "Recalled", "recalled", "request_of")
 
 FILE = "recall.frames"
-MOST_BYTES = 1 << 20  # of the outputs of one action; what gives more is done again
+MOST_BYTES = 1 << 16  # of the outputs of one action; what gives more is done again
+MOST_IN_ALL = 1 << 28  # of one run, so that no fan-out fills a disk with what may never be asked for
 FLUSH_AT = 1 << 18
 PIECE = 1 << 20
 
@@ -43,6 +46,7 @@ class Recall:
         self._notice = notice
         self._frames: list[bytes] = []
         self._waiting = 0
+        self._left = MOST_IN_ALL
         self._fd: int | None = None
 
     def begin(self, task: TaskRef, inputs: Mapping[str, Packed], path: Sequence[str]) -> None:
@@ -62,8 +66,13 @@ class Recall:
 
         :param body: a digest of the task's own code
         """
-        if self._fd is not None and sum(len(value.data) for value in outputs) <= MOST_BYTES:
-            self._add(("gave", action, task, body, tuple(outputs)))
+        size = sum(len(value.data) for value in outputs)
+        if self._fd is None or size > MOST_BYTES or not self._left:
+            return
+        self._left -= min(size, self._left)
+        self._add(("gave", action, task, body, tuple(outputs)))
+        if not self._left:
+            self._notice(f"{self._path} has reached {MOST_IN_ALL >> 20} MiB; what else this run gives cannot be recovered later")
 
     def flush(self) -> None:
         """Write down what was noted."""
@@ -117,14 +126,10 @@ class _Gave(NamedTuple):
 class Recalled:
     """The reading side.
 
-    :param task: what the run was asked for
-    :param path: where its modules were found
+    :param gave: what its actions gave
     """
 
-    def __init__(self, task: TaskRef, inputs: dict[str, Packed], path: Sequence[str], gave: dict[str, _Gave]) -> None:
-        self.task = task
-        self.path = path
-        self.inputs = inputs
+    def __init__(self, gave: dict[str, _Gave]) -> None:
         self._gave = gave
 
     def find(self, action: str, task: str, body: str) -> tuple[Packed, ...] | None:
@@ -140,28 +145,40 @@ class Recalled:
         return outputs if all(map(os.path.exists, paths)) else None
 
 
-def recalled(folder: str) -> Recalled:
-    """Read what was kept of a run.
+class Asked(NamedTuple):
+    """What a run was asked for."""
 
-    :raises RunNotFoundError: if nothing was, or if it cannot be read
+    task: TaskRef
+    inputs: dict[str, Packed]
+    path: tuple[str, ...]
+    """Where its modules were found."""
+
+
+def request_of(folder: str) -> Asked:
+    """:return: what a run was asked for
+    :raises RunNotFoundError: if nothing was kept of it, or if that cannot be read
     """
-    path = os.path.join(folder, FILE)
-    first: list[Any] | None = None
-    gave: dict[str, _Gave] = {}
+    with _reading(folder) as messages:
+        _, task, inputs, path = next(messages)
+        return Asked(TaskRef(**task), inputs_from_wire(inputs), tuple(map(str, path)))
+
+
+def recalled(folder: str) -> Recalled:
+    """:return: what the actions of a run gave
+    :raises RunNotFoundError: if nothing was kept of it, or if that cannot be read
+    """
+    with _reading(folder) as messages:
+        return Recalled({str(message[1]): _Gave(*message[2:]) for message in messages if message[0] == "gave" and len(message) == 5})
+
+
+@contextmanager
+def _reading(folder: str) -> Iterator[Iterator[list[Any]]]:
+    path, name = os.path.join(folder, FILE), os.path.basename(folder)
     try:
         with open(path, "rb") as file:
             reader = FrameReader()
-            while data := file.read(PIECE):
-                for message in reader.feed(data):
-                    if message[0] == "run":
-                        first = message
-                    elif message[0] == "gave" and len(message) == 5:
-                        gave[str(message[1])] = _Gave(*message[2:])
-        if first is None:
-            raise ProtocolError("it does not begin with what was asked for")
-        _, task, inputs, where = first
-        return Recalled(TaskRef(**task), inputs_from_wire(inputs), tuple(map(str, where)), gave)
+            yield (message for data in iter(lambda: file.read(PIECE), b"") for message in reader.feed(data))
     except FileNotFoundError:
-        raise RunNotFoundError(f"Of run {os.path.basename(folder)} nothing is kept that it could be run again from, in {path}.") from None
-    except (OSError, ValueError, TypeError, ProtocolError) as error:
-        raise RunNotFoundError(f"What is kept of run {os.path.basename(folder)} in {path} cannot be read: {error}") from None
+        raise RunNotFoundError(f"Of run {name} nothing is kept that it could be run again from, in {path}.") from None
+    except (OSError, ValueError, TypeError, StopIteration, ProtocolError) as error:
+        raise RunNotFoundError(f"What is kept of run {name} in {path} cannot be read: {str(error) or 'it is empty'}") from None

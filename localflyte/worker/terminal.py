@@ -56,4 +56,6 @@ class _Debugger(pdb.Pdb):
             self._has_it = False
             self.stdout.flush()
             fcntl.flock(self._device, fcntl.LOCK_UN)
+            if not self.breaks:
+                os.close(self._device)  # it stops here no more
             self._port.tell("resumed", {})

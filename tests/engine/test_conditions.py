@@ -95,6 +95,13 @@ def test_an_action_has_one_condition_of_a_name(home: Path) -> None:
     assert caught.value.code == "ConditionAlreadyExistsError"
 
 
+def test_a_task_that_is_tried_again_has_the_answer_it_was_given(home: Path) -> None:
+    sink = Asked(["first", "yes"])
+    run = flyte.with_runcontext(sinks=[sink]).run(asking.asks_again)
+    assert tuple(run.outputs()) == (True, 2)
+    assert sink.codes == [0]
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [

@@ -167,3 +167,41 @@ def test_an_input_that_holds_a_secret_is_not_kept(home: Path, monkeypatch: pytes
     assert not (home / "runs" / "secret" / FILE).exists()
     with pytest.raises(errors.RunNotFoundError, match="nothing is kept"):
         flyte.rerun("secret")
+
+
+def test_what_a_run_keeps_is_bounded(home: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localflyte.runs.recall.MOST_IN_ALL", 1)
+    told: list[str] = []
+    with pytest.raises(errors.RuntimeUserError, match="not mended"):
+        flyte.with_runcontext(name="broken", sinks=[lambda event: told.append(event.data.get("text", ""))]).run(recovering.main, path)
+    assert sum("cannot be recovered later" in text for text in told) == 1
+    ran(path)
+    mend(path)
+    assert flyte.rerun("broken", recover=True).outputs()[0] == RESULT
+    assert ran(path)["f"] >= 3
+
+
+def test_a_file_in_which_nothing_is_says_so(home: Path, path: str) -> None:
+    break_down(path)
+    (home / "runs" / "broken" / FILE).write_bytes(b"")
+    with pytest.raises(errors.RunNotFoundError, match="it is empty"):
+        flyte.rerun("broken")
+
+
+def test_a_runner_that_recovered_one_run_recovers_no_other(home: Path, path: str) -> None:
+    break_down(path)
+    mend(path)
+    runner = flyte.with_runcontext()
+    runner.rerun("broken", recover=True)
+    ran(path)
+    runner.run(recovering.main, path)
+    assert ran(path) == Counter(m=1, f=4, w=1, l=1, n=1, b=1)
+
+
+def test_a_run_that_a_task_starts_recovers_nothing(home: Path, path: str) -> None:
+    with pytest.raises(errors.RuntimeUserError, match="not mended"):
+        flyte.with_runcontext(name="outer").run(recovering.starts_another, path)
+    mend(path)
+    ran(path)
+    assert flyte.rerun("outer", recover=True).outputs()[0] == 42
+    assert ran(path) == Counter(f=1, b=1, n=1)

@@ -49,3 +49,13 @@ async def announced(url: str) -> float:
     hook = flyte.ConditionWebhook(url, {"text": "Answer at {callback_uri}", "list": ["{callback_uri}"], "number": 1})
     condition = await flyte.new_condition.aio("announced", data_type=float, webhook=hook)
     return float(await condition.wait.aio())
+
+
+@env.task(retries=2)
+async def asks_again() -> tuple[bool, int]:
+    first = await flyte.new_condition.aio("first", prompt="First?")
+    answer = await first.wait.aio()
+    await flyte.new_condition.aio("second", prompt="Second?")
+    if flyte.ctx().attempt_number < 2:
+        raise ValueError("not yet")
+    return bool(answer), flyte.ctx().attempt_number

@@ -73,3 +73,10 @@ knowing = flyte.TaskEnvironment(name="knowing", secrets=flyte.Secret("RECALL_SEC
 @knowing.task
 def knows(value: str) -> bool:
     return os.environ["RECALL_SECRET"] == value
+
+
+@env.task
+async def starts_another(path: str) -> int:
+    await first.aio(path, 1)  # of the same name as the call that the other run makes
+    run = await flyte.run.aio(nested, path, 1)
+    return int(run.outputs()[0]) + 30
