@@ -198,7 +198,7 @@ class TaskEnvironment(Environment):
             if owner is not None:
                 raise ValueError(f"task {task.name} already belongs to environment {owner.name!r}; a task has one environment.")
         image = tasks[0].image if tasks else "auto"
-        if any(task.image is not image for task in tasks):
+        if any(task.image != image for task in tasks):
             names = ", ".join(task.name for task in tasks)
             raise ValueError(f"the tasks of one environment must have one image, and these have several: {names}. Make one for each image.")
         made = cls(name, depends_on=depends_on or [], image=image)

@@ -358,3 +358,9 @@ class TestFromTask:
         second: Any = AsyncFunctionTaskTemplate(func=plain, name="second", image="b")
         with pytest.raises(ValueError, match="must have one image"):
             TaskEnvironment.from_task("env", first, second)
+
+    def test_equal_images_are_one_image(self) -> None:
+        """Each task makes an image of its own out of one name."""
+        first: Any = AsyncFunctionTaskTemplate(func=plain, name="first", image=Image.from_base("debian:12-slim"))
+        second: Any = AsyncFunctionTaskTemplate(func=plain, name="second", image=Image.from_base("debian:12-slim"))
+        assert TaskEnvironment.from_task("env", first, second).image == Image.from_base("debian:12-slim")
