@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from localflyte.spec.plan import Plan
     from localflyte.spec.plan import ResourceTerms
 
-__all__ = ("ALIAS_FOLDER", "ALLOWED", "THREAD_COUNTS", "build_environment", "check_variable", "is_passed", "start_environment")
+__all__ = (
+    "ALIAS_FOLDER",
+    "ALLOWED",
+    "THREAD_COUNTS",
+    "WITHOUT_THREADS",
+    "build_environment",
+    "check_variable",
+    "is_passed",
+    "start_environment",
+)
 
 #: What a task gets of the caller's environment without asking; a name that ends in ``*`` is the beginning of several.
 ALLOWED = (
@@ -64,6 +73,9 @@ THREAD_COUNTS = (
     "VECLIB_MAXIMUM_THREADS",
 )
 
+#: By these, libraries learn to start no thread when they are imported: a process that has one cannot be forked safely.
+WITHOUT_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # pyarrow, and pandas with it
+
 #: Holds the sitecustomize that has ``flyte`` mean localflyte. Workers do without: they are told.
 ALIAS_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bridges", "path")
 
@@ -85,6 +97,7 @@ def build_environment(
     counts = str(_threads(plan.resources, cores))
     env = {name: value for name, value in caller.items() if _is_allowed(name) or _is_proxy(name, value)}
     env.update(dict.fromkeys(THREAD_COUNTS, counts))
+    env.update(WITHOUT_THREADS)
     if patterns:
         env.update((name, value) for name, value in caller.items() if _is_asked_for(name, patterns))
     for name, value in plan.env_vars.items():

@@ -141,6 +141,9 @@ class ForkServer:
         with suppress(OSError):  # a folder that is gone meanwhile: the task's own error will say it better
             os.chdir(setup["cwd"])
         sys.argv[:] = setup["argv"]
+        output: Any = sys.stdout
+        with suppress(AttributeError, ValueError, OSError):  # none, or one that cannot
+            output.reconfigure(line_buffering=True)  # a task that is killed keeps back nothing of what it printed
         debugger.use(setup["terminal"])
         sys.breakpointhook = debugger.hook
         # Our own modules are loaded by now, so a user's `types.py` cannot shadow what we need.

@@ -410,3 +410,53 @@ if __name__ == "__main__":
     write(tmp_path, way, program=text)
     line, name = run(tmp_path, way, "program.py")
     assert line == f"a0 line of {name}"
+
+
+KILLED = """
+import os
+import flyte
+env = flyte.TaskEnvironment("program")
+
+@env.task
+def dies() -> None:
+    print("the last words")
+    os._exit(3)
+"""
+KILLED_MAIN = """
+if __name__ == "__main__":
+    try:
+        flyte.run(dies)
+    except Exception:
+        print("ended")
+"""
+
+
+def test_what_a_task_printed_before_it_was_killed_is_not_lost(tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python keeps back what is printed into a pipe until there is much of it; a killed process never hands that on."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    write(tmp_path, way, program=KILLED + KILLED_MAIN)
+    assert run(tmp_path, way, "program.py") == ["the last words", "ended"]
+
+
+PANDAS = """
+import pandas
+import flyte
+env = flyte.TaskEnvironment("program")
+
+@env.task
+def rows() -> int:
+    return len(pandas.DataFrame({"a": [1, 2]}))
+"""
+PANDAS_MAIN = """
+if __name__ == "__main__":
+    print(flyte.run(rows).outputs()[0])
+"""
+
+
+def test_pandas_and_pyarrow_start_no_thread_so_that_calls_are_forked(tmp_path: Path, way: str) -> None:
+    """Where a thread runs nothing is forked, and every call imports pandas anew."""
+    pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    write(tmp_path, way, program=PANDAS + PANDAS_MAIN)
+    done = start(tmp_path, way, "program.py")
+    assert (done.stdout, done.stderr) == ("2\n", "")

@@ -16,6 +16,7 @@ from localflyte import errors
 from localflyte.launch.environ import ALIAS_FOLDER
 from localflyte.launch.environ import ALLOWED
 from localflyte.launch.environ import THREAD_COUNTS
+from localflyte.launch.environ import WITHOUT_THREADS
 from localflyte.launch.environ import build_environment
 from localflyte.launch.environ import start_environment
 from localflyte.spec.plan import Plan
@@ -30,9 +31,9 @@ def plan(**more: Any) -> Plan:
 
 
 def built(caller: dict[str, str], *pass_env: str, cores: float = 4, **more: Any) -> dict[str, str]:
-    """The environment, without the thread counts, which it always has."""
+    """The environment, without what is said of threads, which it always has."""
     env = build_environment(caller, plan(**more), pass_env, cores)
-    return {name: value for name, value in env.items() if name not in THREAD_COUNTS}
+    return {name: value for name, value in env.items() if name not in THREAD_COUNTS and name not in WITHOUT_THREADS}
 
 
 def run(task: Any, **inputs: Any) -> Any:
@@ -91,7 +92,7 @@ class TestThreadCounts:
     )
     def test_they_follow_the_cores_of_the_task(self, resources: dict[str, float], count: str) -> None:
         env = build_environment({}, plan(resources=ResourceTerms(**resources)), (), 4)
-        assert env == dict.fromkeys(THREAD_COUNTS, count)
+        assert env == dict.fromkeys(THREAD_COUNTS, count) | WITHOUT_THREADS
 
     def test_those_of_the_caller_do_not_count(self) -> None:
         assert build_environment({"OMP_NUM_THREADS": "64"}, plan(), (), 4)["OMP_NUM_THREADS"] == "1"
@@ -99,6 +100,7 @@ class TestThreadCounts:
     def test_those_of_the_user_do(self) -> None:
         assert build_environment({}, plan(env_vars={"OMP_NUM_THREADS": "8"}), (), 4)["OMP_NUM_THREADS"] == "8"
         assert build_environment({"OMP_NUM_THREADS": "6"}, plan(), ("OMP_*",), 4)["OMP_NUM_THREADS"] == "6"
+        assert build_environment({}, plan(env_vars={"JE_ARROW_MALLOC_CONF": "a:b"}), (), 4)["JE_ARROW_MALLOC_CONF"] == "a:b"
 
     def test_a_library_finds_them_when_it_is_imported(self) -> None:
         cores = len(os.sched_getaffinity(0))
