@@ -32,7 +32,8 @@ class ActionOutputs(tuple[Any, ...]):
         return {f"o{index}": value for index, value in enumerate(self)}
 
     def __repr__(self) -> str:
-        return f"ActionOutputs({', '.join(f'{name}={value!r}' for name, value in self.named_outputs.items())})"
+        shown = ((name, f'"{value}"' if isinstance(value, str) else str(value)) for name, value in self.named_outputs.items())
+        return f"ActionOutputs({', '.join(f'{name}={text}' for name, text in shown)})"  # as flyte prints it: programs print it
 
 
 class _Action:

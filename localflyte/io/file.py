@@ -135,6 +135,9 @@ class File(Stored[T]):
         if self.hash_method is not None and writes(mode) and not is_remote(self.path):
             self.hash = hash_of_file(local_path(self.path), self.hash_method)
 
+    def _shown(self, between: str) -> str:
+        return f"{super()._shown(between)}{between}hash_method={self.hash_method!r}"
+
     def exists_sync(self) -> bool:
         """:return: whether the file is there"""
         return exists(self.path)

@@ -90,8 +90,13 @@ class ByReference:
         return {part: getattr(self, part) for part in self._parts}
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in self._fields().items() if value not in (None, ""))
-        return f"{type(self).__name__}({shown})"
+        return f"{type(self).__name__}({self._shown(', ')})"
+
+    def __str__(self) -> str:
+        return self._shown(" ")  # flyte's own class is a pydantic model, and programs print it
+
+    def _shown(self, between: str) -> str:
+        return between.join(f"{name}={value!r}" for name, value in self._fields().items())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ByReference) or self.flyte_reference != other.flyte_reference:

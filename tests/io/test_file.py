@@ -65,7 +65,10 @@ def test_files_with_the_same_fields_are_equal() -> None:
 
 
 def test_a_file_shows_what_it_points_to() -> None:
-    assert repr(File("/data/a.csv", format="csv")) == "File(path='/data/a.csv', name='a.csv', format='csv')"
+    """As the SDK's pydantic model does."""
+    file = File("/data/a.csv", format="csv")
+    assert str(file) == "path='/data/a.csv' name='a.csv' format='csv' hash=None hash_method=None"
+    assert repr(file) == "File(path='/data/a.csv', name='a.csv', format='csv', hash=None, hash_method=None)"
 
 
 def test_from_local_makes_the_path_absolute_and_copies_nothing(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
