@@ -27,6 +27,7 @@ __all__ = (
     "FlytePickle",
     "LocalLiteral",
     "LocalType",
+    "OwnTransformer",
     "Renderable",
     "TypeEngine",
     "TypeTransformer",
@@ -89,6 +90,9 @@ class LocalType:
 
     def __repr__(self) -> str:
         return f"LocalType({readable(self.python_type)})"
+
+    def ClearField(self, field_name: str) -> None:  # noqa: N802 - protobuf's name
+        """Take a part away, as programs do with the message: nothing here, where the type itself is all there is."""
 
 
 class LocalLiteral:
@@ -173,7 +177,7 @@ class _Restricted(TypeTransformer[Any]):
         raise RestrictedTypeError(f"{readable(self.python_type)} may be no input or output of a task: it was registered as {self.name!r}")
 
 
-class _Own(TypeTransformer[Any]):
+class OwnTransformer(TypeTransformer[Any]):
     """Converts as localflyte itself does."""
 
     async def to_literal(self, python_val: Any, python_type: Any, expected: Any) -> LocalLiteral:
@@ -237,7 +241,7 @@ class TypeEngine:
         """:return: what converts values of the type"""
         cls.lazy_import_transformers()
         found: TypeTransformer[Any] | None = find(python_type)
-        return found if found is not None else _Own(readable(python_type), python_type, enable_type_assertions=False)
+        return found if found is not None else OwnTransformer(readable(python_type), python_type, enable_type_assertions=False)
 
     @classmethod
     def to_literal_type(cls, python_type: Any) -> Any:

@@ -64,6 +64,13 @@ class TestNames:
 
         assert PythonWheels is localflyte.spec.image.PythonWheels
 
+    def test_private_module_below_a_public_one(self) -> None:
+        from flyte.types._type_engine import TypeEngine
+
+        import localflyte.types
+
+        assert TypeEngine is localflyte.types.TypeEngine
+
     def test_module_keeps_its_own_name_and_spec(self) -> None:
         """Import machinery writes the alias's spec on the module for a moment; it must not stay."""
         import flyte.extend

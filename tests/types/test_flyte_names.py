@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from localflyte.io import File
 from localflyte.types import FlytePickle
 from localflyte.types import Renderable
 from localflyte.types import TypeEngine
+from localflyte.types._type_engine import PydanticTransformer
 from localflyte.types.codec import codec_for
 from localflyte.types.packing import pack
 from localflyte.types.packing import unpack
@@ -77,3 +79,36 @@ def test_equal_types_have_equal_shapes() -> None:
     assert TypeEngine.to_literal_type(list[int]) == TypeEngine.to_literal_type(list[int]) != TypeEngine.to_literal_type(int)
     assert len({TypeEngine.to_literal_type(int), TypeEngine.to_literal_type(int)}) == 1
     assert repr(TypeEngine.to_literal_type(list[int])) == "LocalType(list[int])"
+
+
+class TestPydanticTransformer:
+    """Programs take it from a private module of the SDK, to see what a client without the class makes of a type."""
+
+    def test_what_it_makes_of_a_model_is_the_model_again(self) -> None:
+        pydantic = pytest.importorskip("pydantic")
+        model = pydantic.create_model("Report", name=(str, ...))
+        shape = PydanticTransformer().get_literal_type(model)
+        assert TypeEngine.guess_python_type(shape) is model
+
+    def test_a_part_of_the_message_that_is_cleared_takes_nothing_from_the_type(self) -> None:
+        """There is no message here, so none of its parts is needed to know the type."""
+        pydantic = pytest.importorskip("pydantic")
+        model = pydantic.create_model("Report", name=(str, ...))
+        shape = copy.deepcopy(PydanticTransformer().get_literal_type(model))
+        shape.ClearField("structure")
+        assert TypeEngine.guess_python_type(shape) is model
+
+    def test_it_refuses_what_is_no_model(self) -> None:
+        pytest.importorskip("pydantic")
+        with pytest.raises(types.TypeTransformerFailedError, match="expected a pydantic model, got int"):
+            PydanticTransformer().get_literal_type(int)
+
+    def test_values_cross(self) -> None:
+        pydantic = pytest.importorskip("pydantic")
+        model = pydantic.create_model("Report", name=(str, ...))
+
+        async def cross() -> Any:
+            transformer = PydanticTransformer()
+            return await transformer.to_python_value(await transformer.to_literal(model(name="a"), model, None), model)
+
+        assert anyio.run(cross) == model(name="a")
