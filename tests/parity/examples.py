@@ -3,7 +3,7 @@
     python tests/parity/examples.py CHECKOUT --theirs SDK_PYTHON --ours PYTHON [--folder basics ...] [--write docs/parity.md]
 
 Each program runs once with each interpreter, in a scratch copy of the checkout's examples, for at most a minute. What a program
-asks for of its cluster, the folder `given` declares for localflyte (queues), and the environment for both (a secret). What came out
+asks for of its cluster, the folder `given` declares for localflyte (queues, cores), and the environment for both (secrets). What came out
 is kept in a file of results, so that folders can be run one after the other and the page written from all of them. Why two
 outcomes differ is not something that a program can tell: reasons.toml says it, and what has no reason is marked so.
 """
@@ -39,10 +39,11 @@ HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 MARK = "LOCALFLYTE_TEST_PARITY_MARK"
 LEAVE_WITHIN = 8.0  # seconds: the engine's own grace is 5
-KEPT_LINES = 400
+KEPT_LINES = 20_000  # of each stream
 #: The folders that come first: those where the most is that the project promises.
 FIRST = ("basics", "caching", "higher_order_patterns", "reuse", "queues", "retries_timeout", "advanced", "customize", "context")
-GIVEN = {"V2_SECRET_TEST": "the content of a secret"}  # for basics/secret_file_group.py
+#: The secrets of basics/secret_file_group.py and image/private_base_image.py.
+GIVEN = {"V2_SECRET_TEST": "the content of a secret", "PINGSUTW": "a password of a registry"}
 
 
 def main() -> int:

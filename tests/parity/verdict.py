@@ -21,6 +21,7 @@ NOISE = (
     (re.compile(r"_[a-z0-9_]{8}\b"), "_<random>"),
     (re.compile(r"\b1[678]\d{8}\.\d+"), "<time>"),
     (re.compile(r"\b\d+\.\d+\s*(s|secs?|seconds|ms)\b"), "<seconds>"),
+    (re.compile(r"\b\d+(\.\d+)? [KMG]i?B/s"), "<rate>"),
     (re.compile(r"\b(pid|PID|thread)[ =:]*\d+"), "<pid>"),
 )
 #: A record that the SDK's logger prints to stdout, and its continuation lines.
