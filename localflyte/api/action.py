@@ -23,6 +23,10 @@ class ActionID:
         if self.run_name is None:
             object.__setattr__(self, "run_name", self.name)
 
+    def __repr__(self) -> str:
+        said = (f"{part}={getattr(self, part)!r}" for part in ("run_name", "project", "domain", "org") if getattr(self, part) is not None)
+        return f"ActionID({', '.join((repr(self.name), *said))})"  # as flyte prints it: programs print it
+
     @classmethod
     def create_random(cls) -> ActionID:
         """:return: an action with a name of its own, in a run of the same name"""

@@ -160,6 +160,11 @@ class TestValues:
         assert ActionID.create_random().name != ActionID.create_random().name
         assert ActionID(name="a", project="p", domain="d").unique_id_str("s") == "p-d-a-a-s"
 
+    def test_is_shown_with_what_is_known(self) -> None:
+        """As the SDK shows it."""
+        assert repr(ActionID(name="a0", run_name="r1")) == "ActionID('a0', run_name='r1')"
+        assert repr(ActionID(name="a", domain="d")) == "ActionID('a', run_name='a', domain='d')"
+
     def test_a_path_rewrite_is_read(self) -> None:
         assert PathRewrite.from_str("s3://a->/b") == PathRewrite("s3://a", "/b")
 

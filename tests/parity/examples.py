@@ -42,8 +42,8 @@ LEAVE_WITHIN = 8.0  # seconds: the engine's own grace is 5
 KEPT_LINES = 20_000  # of each stream
 #: The folders that come first: those where the most is that the project promises.
 FIRST = ("basics", "caching", "higher_order_patterns", "reuse", "queues", "retries_timeout", "advanced", "customize", "context")
-#: The secrets of basics/secret_file_group.py and image/private_base_image.py.
-GIVEN = {"V2_SECRET_TEST": "the content of a secret", "PINGSUTW": "a password of a registry"}
+#: The secrets of basics/secret_file_group.py, image/private_base_image.py and the agents.
+GIVEN = {"V2_SECRET_TEST": "the content of a secret", "PINGSUTW": "a password of a registry", "ANTHROPIC_API_KEY": "a key of nobody"}
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ NOISE = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)?"), "<time>"),
     (re.compile(r"\d\d:\d\d:\d\d([.,]\d+)?"), "<time>"),
     (re.compile(r"\b(dry-run|r[0-9a-z]{9,13})\b"), "<run>"),
-    (re.compile(r"\b[0-9a-z]{22,64}\b"), "<id>"),
+    (re.compile(r"\b([0-9a-z]{20,64}|[0-9a-f]{16})\b"), "<id>"),
     (re.compile(r"_[a-z0-9_]{8}\b"), "_<random>"),
     (re.compile(r"\b1[678]\d{8}\.\d+"), "<time>"),
     (re.compile(r"\b\d+\.\d+\s*(s|secs?|seconds|ms)\b"), "<seconds>"),
@@ -33,7 +33,7 @@ NAMED = re.compile(r"No module named '([\w.]+)'")
 
 #: What the project does not do, by what the text of a program says: such programs must import, and say in one line what they need.
 LEFT_OUT = (
-    (re.compile(r"\bflyteplugins\b"), "a plugin package"),
+    (re.compile(r"^\s*(from|import) flyteplugins\b", re.MULTILINE), "a plugin package"),
     (re.compile(r"\bflyte\.ai\b|\bflyte import ai\b"), "flyte.ai"),
     (re.compile(r"\bflyte\.sandbox\b|\bflyte import sandbox\b|\.sandbox\.|import flyte_sandbox"), "a sandbox"),
     (re.compile(r"\bflyte\.app\b|\bflyte import app\b|AppEnvironment|\bflyte\.serve\b|with_servecontext"), "app serving"),
