@@ -33,6 +33,26 @@ class TestRows:
         assert kind(ran(one(stdout="2"), one())) == ("differs", True)
         assert kind(ran(one(stdout="2"), one()), "on purpose: it is held here") == ("on purpose", True)
 
+    def test_a_folder_may_have_the_reason_of_all_of_its_programs(self) -> None:
+        results = {"shell/a.py": ran(one("exit 1", error="RuntimeUserError: x"), one("exit 1", error="RuntimeUserError: y"))}
+        assert [(row.kind, row.why) for row in rows_of(results, {"programs": {"shell/": "not yet: a container"}})] == [
+            ("not yet", "a container")
+        ]
+
+    def test_a_reason_for_a_failure_does_not_outlive_it(self) -> None:
+        assert kind(ran(one(), one()), "not yet: a container") == ("same", True)
+        assert kind(ran(one(), one("exit 1", error="ValueError: x")), "not yet: a container") == ("theirs fails", False)
+
+    def test_what_asks_both_for_a_control_plane_needs_a_cluster(self) -> None:
+        ours, theirs = (
+            one("exit 1", error="ClusterOnlyError: flyte.deploy needs a Flyte cluster"),
+            one("exit 1", error="InitializationError: x"),
+        )
+        assert kind(ran(ours, theirs)) == ("cluster", False)
+
+    def test_what_neither_ends_in_time_is_told_apart(self) -> None:
+        assert kind(ran(one("timeout", error="KeyboardInterrupt: "), one("timeout", error="KeyboardInterrupt: "))) == ("timeout", False)
+
     def test_what_only_declares_does_not_count(self) -> None:
         assert kind(ran(one(stdout=""), one(stdout=""), main=False)) == ("declares", False)
 

@@ -38,6 +38,7 @@ LEFT_OUT = (
     (re.compile(r"\bflyte\.sandbox\b|\bflyte import sandbox\b|\.sandbox\.|import flyte_sandbox"), "a sandbox"),
     (re.compile(r"\bflyte\.app\b|\bflyte import app\b|AppEnvironment|\bflyte\.serve\b|with_servecontext"), "app serving"),
 )
+OF_FAILURES = ("not yet", "ours fails", "cluster", "package", "timeout", "both fail")  # reasons why something does not succeed here
 REFUSALS = ("", "ClusterOnlyError", "ModuleNotFoundError")  # how a program that is left out may end here
 
 
@@ -58,13 +59,16 @@ class Row:
 
 def rows_of(results: dict[str, Any], reasons: dict[str, dict[str, str]]) -> list[Row]:
     """:return: the rows of all programs that have run, in the order of their names"""
-    return [_row(name, results[name], reasons["programs"].get(name, "")) for name in sorted(results) if "ours" in results[name]]
+    return [_row(name, results[name], reasons["programs"]) for name in sorted(results) if "ours" in results[name]]
 
 
-def _row(name: str, known: dict[str, Any], said: str) -> Row:
+def _row(name: str, known: dict[str, Any], programs: dict[str, str]) -> Row:
     verdict, note = judge(known)
-    # Nothing excuses a process left running, and nothing needs an excuse that compares equal.
-    said = "" if verdict in ("leaves", "left out", "declares") else said
+    said = programs.get(name, "")
+    if not said and verdict in ("same", "theirs fails", "ours fails", "both fail", "differs") and known["theirs"]["ended"] != "ok":
+        said = programs.get(f"{name.partition('/')[0]}/", "")  # what the programs of a folder have in common that do not succeed there
+    if verdict in ("leaves", "left out", "declares") or (known["ours"]["ended"] == "ok" and said.partition(": ")[0] in OF_FAILURES):
+        said = ""  # nothing excuses a process left running, and no reason outlives what it was for
     kind, _, why = said.partition(": ") if said else (verdict, "", note)
     if not said and verdict not in ("same", "package", "left out", "declares"):
         why = why or "not yet looked into"
@@ -107,12 +111,16 @@ def judge(known: dict[str, Any]) -> tuple[str, str]:
         if not known.get("main", True) and not theirs["stdout"]:
             return "declares", "imported by both; there is nothing to run"
         return ("same", "") if plain(ours["stdout"]) == plain(theirs["stdout"]) else ("differs", "the lines printed differ")
+    if ours["ended"] == "timeout" == theirs["ended"]:
+        return "timeout", "runs longer than it was given, with both; Ctrl-C ends it with everything it started"
     if ours["ended"] != "ok" != theirs["ended"]:
         lacking = NAMED.search(ours["error"]), NAMED.search(theirs["error"])
         if all(lacking):
             return "package", f"needs the package {lacking[1][1].partition('.')[0]}"
         if ours["ended"] == theirs["ended"] and mine == other:
             return "same", f"both end with {mine or ours['ended']}"
+        if (mine, other) == ("ClusterOnlyError", "InitializationError"):
+            return "cluster", f"{ours['error'].partition(': ')[2].partition(' needs ')[0]} asks for a control plane, which neither has"
         return "both fail", ""
     return ("theirs fails", "") if ours["ended"] == "ok" else ("ours fails", "")
 
