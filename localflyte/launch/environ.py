@@ -42,7 +42,7 @@ ALLOWED = (
     # Where temporary files go.
     "TMPDIR", "TEMP", "TMP",
     # What the terminal can show: what a task prints ends there.
-    "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR",
+    "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES",
     # The interpreter, its packages, and the libraries that it loads.
     "PYTHON*", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH", "DYLD_*",
     # Whom to trust on the network; and the way into it, unless a password is part of it (see _is_proxy).
