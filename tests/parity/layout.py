@@ -34,11 +34,11 @@ def copy(checkout: Path, given: Path, scratch: Path) -> dict[str, Path]:
 
 def roots(examples: Path, name: str) -> list[str]:
     """:return: the folders that an installation of the program's project makes importable; a program that lies alone has none"""
-    folder, *below = Path(name).parent.parts
+    folders = Path(name).parts[:-1]
     if name.startswith(WITH_SIBLINGS):
-        project = examples / folder
-    elif below:
-        project = examples / folder / below[0]
+        project = examples / folders[0]
+    elif len(folders) > 1:
+        project = examples / folders[0] / folders[1]
     else:
         return []
     return [*sorted(str(path) for path in project.rglob("src") if path.is_dir()), str(project)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from parity.layout import roots
 from parity.page import page
 from parity.verdict import left_out
 from parity.verdict import rows_of
@@ -107,3 +109,9 @@ def test_the_page_says_the_share_and_names_what_is_in_neither() -> None:
     assert text.index("## b") < text.index("## a")
     assert "| held.py | on purpose | ok, 1.0 s | ok, 1.0 s | it is \\| held |" in text
     assert "| **all** | 9 | 6 | 1 |" in text
+
+
+def test_the_project_of_a_program_is_importable_as_if_it_were_installed(tmp_path: Path) -> None:
+    (tmp_path / "guide" / "app" / "src" / "app").mkdir(parents=True)
+    assert roots(tmp_path, "guide/app/src/app/main.py") == [str(tmp_path / "guide/app/src"), str(tmp_path / "guide/app")]
+    assert roots(tmp_path, "guide/main.py") == roots(tmp_path, "main.py") == []
