@@ -44,6 +44,13 @@ class _Action:
         self.run_name = run.name
         self.task_name = run.task_name
 
+    async def wait(self, quiet: bool = False, wait_for: str = "terminal") -> None:
+        """Wait for the end, or for the start: both have come already."""
+
+    def done(self) -> bool:
+        """:return: whether the action has ended"""
+        return True
+
     def __repr__(self) -> str:
         return f"Action(name={self.name!r}, run_name={self.run_name!r})"
 
