@@ -19,6 +19,7 @@ __all__ = ("install", "installed", "uninstall")
 
 #: Private modules of flyte that programs reach into all the same, where we have what they look for.
 PRIVATE = {
+    "_code_bundle": "_code_bundle",
     "_image": "_image",
     "_initialize": "initialize",
     "_logging": "logs",

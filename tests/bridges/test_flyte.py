@@ -64,6 +64,14 @@ class TestNames:
 
         assert PythonWheels is localflyte.spec.image.PythonWheels
 
+    def test_private_function_that_needs_a_cluster(self) -> None:
+        """Tests of programs have it forget, and never call it."""
+        from flyte._code_bundle import build_code_bundle
+
+        build_code_bundle.cache_clear()
+        with pytest.raises(localflyte.errors.ClusterOnlyError, match="workers import it where it lies"):
+            build_code_bundle()
+
     def test_private_module_below_a_public_one(self) -> None:
         from flyte.types._type_engine import TypeEngine
 

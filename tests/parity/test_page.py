@@ -43,6 +43,7 @@ class TestRows:
 
     def test_a_reason_for_a_failure_does_not_outlive_it(self) -> None:
         assert kind(ran(one(), one()), "not yet: a container") == ("same", True)
+        assert kind(ran(one(), one()), "on purpose: it is held here") == ("same", True)
         assert kind(ran(one(), one("exit 1", error="ValueError: x")), "not yet: a container") == ("theirs fails", False)
 
     def test_what_asks_both_for_a_control_plane_needs_a_cluster(self) -> None:

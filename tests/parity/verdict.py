@@ -18,6 +18,7 @@ NOISE = (
     (re.compile(r"\d\d:\d\d:\d\d([.,]\d+)?"), "<time>"),
     (re.compile(r"\b(dry-run|r[0-9a-z]{9,13})\b"), "<run>"),
     (re.compile(r"\b([0-9a-z]{20,64}|[0-9a-f]{16})\b"), "<id>"),
+    (re.compile(r"run_name='<uuid>'"), "run_name='<run>'"),
     (re.compile(r"_[a-z0-9_]{8}\b"), "_<random>"),
     (re.compile(r"\b1[678]\d{8}\.\d+"), "<time>"),
     (re.compile(r"\b\d+\.\d+\s*(s|secs?|seconds|ms)\b"), "<seconds>"),
@@ -39,7 +40,7 @@ LEFT_OUT = (
     (re.compile(r"\bflyte\.app\b|\bflyte import app\b|AppEnvironment|\bflyte\.serve\b|with_servecontext"), "app serving"),
 )
 OF_FAILURES = ("not yet", "ours fails", "cluster", "package", "timeout", "both fail")  # reasons why something does not succeed here
-REFUSALS = ("", "ClusterOnlyError", "ModuleNotFoundError")  # how a program that is left out may end here
+REFUSALS = ("", "ClusterOnlyError")  # how a program that is left out may end here
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def _row(name: str, known: dict[str, Any], programs: dict[str, str]) -> Row:
     said = programs.get(name, "")
     if not said and verdict in ("same", "theirs fails", "ours fails", "both fail", "differs") and known["theirs"]["ended"] != "ok":
         said = programs.get(f"{name.partition('/')[0]}/", "")  # what the programs of a folder have in common that do not succeed there
-    if verdict in ("leaves", "left out", "declares") or (known["ours"]["ended"] == "ok" and said.partition(": ")[0] in OF_FAILURES):
+    succeeded = known["ours"]["ended"] == "ok"
+    if verdict in ("leaves", "left out", "declares") or (succeeded and (verdict == "same" or said.partition(": ")[0] in OF_FAILURES)):
         said = ""  # nothing excuses a process left running, and no reason outlives what it was for
     kind, _, why = said.partition(": ") if said else (verdict, "", note)
     if not said and verdict not in ("same", "package", "left out", "declares"):
