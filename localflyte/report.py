@@ -1,12 +1,13 @@
-"""flyte.report: the HTML page that a task writes about itself, with tabs; the last flush is what people see.
+"""flyte.report: the HTML that a task writes about itself, in tabs; the last flush is what people see.
 
-The page is a file in the folder of the run, ``reports/<action>.html``. Outside a task there is nobody to show it to: everything
-works, and nothing is kept.
+It is kept as a page in the folder of the run, ``reports/<action>.html``; how that looks, and what the HTML in it may do, says
+localflyte/observe/report.py. Outside a task there is nobody to show it to: everything works, and nothing is kept.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -52,7 +53,11 @@ class Report:
     name: str
     tabs: dict[str, Tab] = field(default_factory=dict)
     template_path: os.PathLike[str] | None = None
-    """A page of one's own, with ``$NAV_HTML`` and ``$BODY_HTML`` where the tabs and their contents go."""
+    """HTML of one's own, with ``$NAV_HTML`` and ``$BODY_HTML`` where the tabs and their contents go."""
+    title: str = field(default="", kw_only=True)
+    """What stands above the tabs instead of the name, as text."""
+    place: str = field(default="", kw_only=True)
+    """Where the report comes from, as text below the title."""
 
     def __post_init__(self) -> None:
         self.tabs.setdefault(MAIN, Tab(MAIN))
@@ -73,18 +78,14 @@ class Report:
         return self.tabs[name]
 
     def get_final_report(self) -> str:
-        """:return: the whole page"""
-        from html import escape
-        from string import Template
+        """:return: the whole page; the HTML of a template is shown on it as that of a tab is"""
+        from localflyte.observe.report import render_report
 
         shown = [tab for tab in self.tabs.values() if tab.content or tab.name != MAIN]
-        nav = "".join(f'<li onclick="handleLinkClick(this)">{escape(tab.name)}</li>' for tab in shown)
-        body = "".join(f"<div>{tab.get_html()}</div>" for tab in shown)
-        page = PAGE
+        tabs = [(tab.name, tab.get_html()) for tab in shown]
         if self.template_path is not None:
-            with open(self.template_path, encoding="utf-8") as file:
-                page = file.read()
-        return Template(page).safe_substitute(NAV_HTML=nav, BODY_HTML=body, TITLE=escape(self.name))
+            tabs = [(self.name, _filled(self.template_path, tabs))]
+        return render_report(self.title or self.name, self.place, tabs)
 
 
 _written: dict[int, tuple[object, Report]] = {}
@@ -99,7 +100,7 @@ def current_report() -> Report:
     action = context.task_action
     known = _written.get(id(action))
     if known is None:
-        known = _written[id(action)] = action, Report(_name_of(context))
+        known = _written[id(action)] = action, _report_of(context)
     return known[1]
 
 
@@ -139,15 +140,15 @@ def _replace(content: str, do_flush: bool = False) -> None:
 
 def _flush() -> None:
     """Write the page to the folder of the run. A task that was declared with ``report=True`` does it at its end by itself."""
+    from localflyte.runs.folder import REPORTS
+    from localflyte.runs.folder import write_private_file
+
     context, port = current(), current_port()
     if context is None or port is None or not context.run_base_dir:
         return
-    path = os.path.join(context.run_base_dir, "reports", f"{_name_of(context)}.html")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    part = f"{path}.{os.getpid()}"
-    with open(part, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(current_report().get_final_report())
-    os.replace(part, path)  # who has the page open never reads half of it
+    path = os.path.join(context.run_base_dir, REPORTS, f"{_name_of(context)}.html")
+    # In one step: who has the page open never reads half of it.
+    write_private_file(path, current_report().get_final_report().encode("utf-8", "backslashreplace"))
     port.tell("report", {"path": path})
 
 
@@ -175,21 +176,24 @@ class Timeline:
         """Begin a part."""
         from html import escape
 
-        get_tab(self.tab_name).log(f"<h3>{escape(str(text))}</h3>")
+        get_tab(self.tab_name).log(f'<h3 style="margin:.8rem 0 .3rem">{escape(str(text))}</h3>')
 
     def row(self, *, icon: str = "•", label: Any = "", meta: str = "", detail: str = "", error: Any = None) -> None:
         """Add a row.
 
+        :param icon: a sign before it, as HTML
         :param meta: a word beside the label, such as how long it took
         :param detail: more of it, as HTML
         :param error: what went wrong
         """
         from html import escape
 
-        parts = [escape(icon), f"<b>{escape(str(label))}</b>", f"<small>{escape(meta)}</small>" if meta else "", detail]
+        parts = [icon, f"<b>{escape(str(label))}</b>", f'<small style="color:#6b6b78">{escape(meta)}</small>' if meta else "", detail]
         if error:
-            parts.append(f'<span class="error">{abbreviate(error, 200)}</span>')
-        get_tab(self.tab_name).log(f'<div class="row">{" ".join(part for part in parts if part)}</div>')
+            parts.append(f'<span style="color:#c62f3b">{abbreviate(error, 200)}</span>')
+        row = " ".join(part for part in parts if part)
+        # The rules stand in the row, so that one who has a template of his own sees the same.
+        get_tab(self.tab_name).log(f'<div style="padding:.25rem 0;border-bottom:1px solid #e4e4ea">{row}</div>')
 
 
 def abbreviate(value: Any, limit: int = 300) -> str:
@@ -199,10 +203,11 @@ def abbreviate(value: Any, limit: int = 300) -> str:
     text = "" if value is None else str(value)
     if len(text) <= limit:
         return escape(text)
-    rest = f"\n... {len(text) - LONGEST_TEXT} more characters" if len(text) > LONGEST_TEXT else ""
+    rest = f"\n... {len(text) - LONGEST_TEXT:,} more characters are left out" if len(text) > LONGEST_TEXT else ""
     return (
-        f"<details><summary>{escape(text[:limit])}... (+{len(text) - limit})</summary>"
-        f"<pre>{escape(text[:LONGEST_TEXT])}{rest}</pre></details>"
+        '<details style="display:inline-block;vertical-align:top;max-width:100%">'
+        f'<summary style="cursor:pointer;overflow-wrap:anywhere">{escape(text[:limit])}... (+{len(text) - limit})</summary>'
+        f'<pre style="white-space:pre-wrap;overflow-wrap:anywhere">{escape(text[:LONGEST_TEXT])}{rest}</pre></details>'
     )
 
 
@@ -222,39 +227,17 @@ def _name_of(context: TaskContext) -> str:
     return action.name
 
 
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$TITLE</title>
-<style>
-body { margin: 0; font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff }
-nav ul { display: flex; gap: .25rem; margin: 0; padding: .5rem 1rem 0; list-style: none; border-bottom: 1px solid #d0d7de }
-nav li { padding: .4rem .9rem; border-radius: 6px 6px 0 0; cursor: pointer }
-nav li.active { background: #eef2f6; font-weight: 600 }
-main > div { display: none; padding: 1rem; overflow-x: auto }
-main > div.active { display: block }
-.row { padding: .2rem 0; border-bottom: 1px solid #eef2f6; font-size: 14px }
-.error { color: #b3261e }
-details, details pre { display: inline-block; vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere; margin: 0 }
-@media (prefers-color-scheme: dark) { body { color: #e6edf3; background: #0d1117 } nav li.active { background: #21262d } }
-</style>
-</head>
-<body>
-<nav><ul>$NAV_HTML</ul></nav>
-<main>$BODY_HTML</main>
-<script>
-const links = [...document.querySelectorAll("nav li")], tabs = [...document.querySelectorAll("main > div")];
-function handleLinkClick(link) {
-  links.forEach((each, index) => {
-    each.classList.toggle("active", each === link);
-    tabs[index].classList.toggle("active", each === link);
-  });
-}
-if (links.length) handleLinkClick(links[0]);
-if (links.length < 2) document.querySelector("nav").hidden = true;
-</script>
-</body>
-</html>
-"""
+def _report_of(context: TaskContext) -> Report:
+    name = _name_of(context)
+    run = context.action.run_name
+    return Report(name, title=context.task_name, place=f"Report of action {name}" + (f" in run {run}" if run else ""))
+
+
+def _filled(template: os.PathLike[str], html_tabs: Sequence[tuple[str, str]]) -> str:
+    from html import escape
+    from string import Template
+
+    with open(template, encoding="utf-8") as file:
+        text = file.read()
+    nav = "".join(f'<li onclick="handleLinkClick(this)">{escape(name)}</li>' for name, _ in html_tabs)  # as flyte's own template takes them
+    return Template(text).safe_substitute(NAV_HTML=nav, BODY_HTML="".join(f"<div>{body}</div>" for _, body in html_tabs))

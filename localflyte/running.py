@@ -349,5 +349,5 @@ def _kept_sinks(settings: Settings, folder: str, notice: Callable[[str], None]) 
     from localflyte.observe.page import PageSink
     from localflyte.observe.prompt import PromptSink
 
-    kept = (LogSink(folder, notice, settings.log_cap_bytes), PageSink(folder, notice))
+    kept = (LogSink(folder, notice, settings.log_cap_bytes), PageSink(folder))
     return (*kept, PromptSink(folder, terminal)) if (terminal := _terminal()) else kept

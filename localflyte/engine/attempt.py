@@ -250,7 +250,6 @@ class Attempt:
             "version": plan.cache.version,
             "raw_data_path": f"{folder}/{call.action}",
             "output_path": f"{run.folder}/outputs/{call.action}",
-            "report_path": f"{run.folder}/reports/{call.action}.html",
             "attempt": self.number,
             "checkpoint_path": f"{run.folder}/checkpoints/{call.action}",
             "run_base_dir": run.folder,

@@ -128,6 +128,8 @@ class Engine:
             if run.mask and any(map(run.mask.holds, request.invocation.inputs.values())):
                 run.recall.drop()  # which of them is a secret may have come to light only when a task asked for it
             run.close()
+            with anyio.CancelScope(shield=True):
+                await run.finish()
         assert outcome is not None  # else what ended the run has been raised
         if not self._runs:
             await self.memo.rest()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
+import anyio.to_thread
 from msgpack import packb
 
 from localflyte.engine.admission import Slots
@@ -143,6 +144,19 @@ class RunState:
                     close()
                 except Exception as error:  # noqa: BLE001
                     self._set_aside(sink, error)
+
+    async def finish(self) -> None:
+        """Have sinks do what takes long at the end, in a thread: other runs go on meanwhile. What they give back is said."""
+        for sink in tuple(self._sinks):
+            finish = getattr(sink, "finish", None)
+            if finish is not None:
+                try:
+                    text = await anyio.to_thread.run_sync(finish)
+                except Exception as error:  # noqa: BLE001
+                    self._set_aside(sink, error)
+                else:
+                    if text:
+                        self.notice(text)
 
     def name_action(self, parent: str | None, invocation: Invocation, digest: str) -> str:
         """Name a call so that it has the same name whatever order things happen in.

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from urllib.parse import quote
 from urllib.parse import quote_plus
 
+from localflyte.observe.report import framed
+
 __all__ = ("disguises",)
 
 SHORTEST_CORE = 6  # characters; less would be found in any base64
@@ -21,7 +23,9 @@ def disguises(value: str) -> list[bytes]:
     found: set[bytes] = set()
     for text in texts:
         raw = text.encode("utf-8", "surrogateescape")
-        found.update(form.encode("utf-8", "surrogatepass") for form in _spellings(text, raw))
+        spellings = set(_spellings(text, raw))
+        spellings.update(map(framed, tuple(spellings)))  # a report is one attribute of its page
+        found.update(form.encode("utf-8", "surrogatepass") for form in spellings)
         found.update((raw, raw.hex().encode(), raw.hex().upper().encode()))
         found.update(_in_base64(raw))
     found.update(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -14,8 +13,8 @@ from localflyte.observe.groups import describe_times
 from localflyte.observe.groups import group_calls
 from localflyte.observe.groups import shown_status
 from localflyte.observe.logs import tail
-from localflyte.observe.style import HEAD
 from localflyte.observe.style import PAGE_STYLE
+from localflyte.observe.style import open_page
 from localflyte.observe.text import bare
 from localflyte.observe.text import clock
 from localflyte.observe.text import duration
@@ -30,12 +29,13 @@ from localflyte.spec.event import Event
 
 __all__ = ("PageSink", "render_index", "write_index", "write_page")
 
-MOST_ACTIONS = 20_000  # of a run whose page is written here; that of a larger one takes memory, which another process gives back whole
+MOST_ACTIONS = 5_000  # of a run whose page is written here; that of a larger one takes seconds, and memory, which another process gives back
 MOST_SECONDS = 600.0  # that the other process may take
 
 MOST_CHILDREN = 500  # of one caller, each with a row; of more, only the bad ones have one
 MOST_BAD = 50  # rows of bad calls beside the row that stands for the others
 MOST_ROWS = 3000  # of the table; what is called after that is summed up per task
+MOST_REPORTS = 50  # linked above the table; the others in their rows
 MOST_ERRORS = 50  # told at length
 MOST_TAILS = 10  # errors that are shown with the end of their log
 DEEPEST_INDENT = 20
@@ -56,15 +56,13 @@ class _Span(NamedTuple):
 
 
 class PageSink:
-    """A sink that writes the page of a run once it is over, from its journal: close it after that was flushed.
+    """A sink that writes the page of a run once it is over, from its journal: have it finish after that was flushed.
 
     :param run_dir: folder of the run
-    :param notice: called with a sentence for people if the page cannot be written
     """
 
-    def __init__(self, run_dir: str, notice: Callable[[str], None] | None = None) -> None:
+    def __init__(self, run_dir: str) -> None:
         self._run_dir = run_dir
-        self._notice = notice
         self._is_over = False
         self._actions = 0
 
@@ -74,17 +72,20 @@ class PageSink:
         elif event.kind == "run.finished":
             self._is_over = True
 
-    def close(self) -> None:
-        """Write the page, if the run came to its end."""
+    def finish(self) -> str:
+        """Write the page, if the run came to its end. It may take seconds.
+
+        :return: a sentence for people if it cannot be written
+        """
         if not self._is_over:
-            return
+            return ""
         self._is_over = False
         try:
             if self._actions <= MOST_ACTIONS or not _write_elsewhere(self._run_dir):
                 write_page(self._run_dir)
         except OSError as error:
-            if self._notice is not None:
-                self._notice(f"The page of the run cannot be written to {self._run_dir} ({error.strerror or error}).")
+            return f"The page of the run cannot be written to {self._run_dir} ({error.strerror or error})."
+        return ""
 
 
 def write_page(run_dir: str) -> None:
@@ -142,15 +143,17 @@ def render_index(record: RunRecord, run_dir: str = "") -> str:
     :param run_dir: folder of the run, for the ends of logs; empty leaves them out
     """
     title = f"{one_line(record.name)} {_words(record.status)}"
-    parts = [HEAD, f"<title>{escape(title)}</title><style>{PAGE_STYLE}</style></head><body><main>"]
+    parts = [open_page(title, PAGE_STYLE), "<main>"]
     parts.append(f"<h1>{escape(one_line(record.task or record.name))} {_badge(record.status)}</h1>")
     place = f" of <code>{escape(one_line(record.file))}</code>" if record.file else ""
     when = f", started {clock(record.started, with_date=True)}" if record.started is not None else ""
     parts.append(f'<div class="soft">run <code>{escape(one_line(record.name))}</code>{place}{when}</div>')
     parts.extend(_facts(record))
+    parts.extend(_reports(record))
     parts.extend(_errors(record, run_dir))
     parts.append(
-        '<h2>Actions</h2><div class="scroll"><table><tr><th>action</th><th>status</th><th>time</th><th>timeline</th><th></th></tr>'
+        '<h2>Actions</h2><div class="scroll"><table>'
+        '<tr><th>action</th><th>status</th><th class="num">time</th><th class="time">timeline</th><th></th></tr>'
     )
     parts.extend(_rows(record))
     parts.append("</table></div>")
@@ -169,6 +172,13 @@ def _facts(record: RunRecord) -> list[str]:
     return ['<ul class="facts">', *(f"<li><b>{value}</b><span>{name}</span></li>" for name, value in facts), "</ul>"]
 
 
+def _reports(record: RunRecord) -> list[str]:
+    written = [action for action in record.actions.values() if action.report]
+    links = [_link(action.report, f"{one_line(action.label, 60)} {action.name[:8]}") for action in written[:MOST_REPORTS]]
+    more = f' <span class="soft">and {len(written) - MOST_REPORTS:,} more</span>' if len(written) > MOST_REPORTS else ""
+    return ["<h2>Reports</h2>", f'<p class="reports">{" ".join(links)}{more}</p>'] if links else []
+
+
 def _errors(record: RunRecord, run_dir: str) -> list[str]:
     failed = [action for action in record.actions.values() if action.error is not None and action.status.is_bad]
     # What failed first is the cause; its callers failed after it, and of it.
@@ -182,7 +192,7 @@ def _errors(record: RunRecord, run_dir: str) -> list[str]:
             continue
         text = error.traceback if error.message in error.traceback else f"{error.message}\n\n{error.traceback}"
         output = tail(run_dir, action.name) if run_dir and place < MOST_TAILS else ""
-        parts.append(_detail(f"{action.label} {action.name[:8]}", error.headline, text, output, is_open=not place))
+        parts.append(_detail(f"{one_line(action.label, 60)} {action.name[:8]}", error.headline, text, output, is_open=not place))
     if len(failed) > MOST_ERRORS:
         parts.append(f'<p class="soft">and {len(failed) - MOST_ERRORS:,} more</p>')
     return ["<h2>Errors</h2>", *parts] if parts else []
@@ -230,7 +240,7 @@ def _row(action: ActionRecord, depth: int, span: _Span) -> str:
     group = f' <span class="soft">{escape(one_line(action.group, 40))}</span>' if action.group else ""
     name = f'{escape(one_line(action.label, 60))}{group} <code class="soft">{escape(one_line(action.name[:8]))}</code>'
     many = len(action.attempts) > 1
-    links = [_link(path, f"{path.rpartition('.')[2]}{_number(path) if many else ''}") for path in action.logs]
+    links = [_link(path, _stream(path, with_number=many)) for path in action.logs]
     if action.report:
         links.append(_link(action.report, "report"))
     lane = span.bar(action.queued, action.started if action.started is not None else action.ended, "wait")
@@ -274,8 +284,9 @@ def _link(path: str, text: str) -> str:
     return f'<a href="./{quote(path, errors="replace")}">{escape(text)}</a>'
 
 
-def _number(path: str) -> str:
-    return f" {path.split('.')[-2]}"
+def _stream(path: str, *, with_number: bool) -> str:
+    _, number, stream, _ = path.rsplit(".", 3)
+    return f"{stream} {number}" if with_number else stream
 
 
 def _span(record: RunRecord) -> _Span:

@@ -84,14 +84,14 @@ def write_private_file(path: str, data: bytes) -> None:
 
 
 def log_name(action: str, attempt: int, stream: str) -> str:
-    """Name the file that holds one stream of one attempt."""
-    return f"{action}.{attempt}.{'err' if stream == 'stderr' else 'out'}"
+    """Name the file that holds one stream of one attempt. A browser guesses what a file is that does not end in .txt, and may run it."""
+    return f"{action}.{attempt}.{'err' if stream == 'stderr' else 'out'}.txt"
 
 
 def split_log_name(name: str) -> tuple[str, int, str] | None:
     """Read action, attempt and stream back from the name of a log file; ``None`` for any other file."""
     action, _, rest = name.partition(".")
     attempt, _, ending = rest.partition(".")
-    if not action or not (attempt.isascii() and attempt.isdigit() and len(attempt) < 10) or ending not in ("out", "err"):
+    if not action or not (attempt.isascii() and attempt.isdigit() and len(attempt) < 10) or ending not in ("out.txt", "err.txt"):
         return None
-    return action, int(attempt), "stderr" if ending == "err" else "stdout"
+    return action, int(attempt), "stderr" if ending == "err.txt" else "stdout"

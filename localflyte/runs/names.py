@@ -11,7 +11,7 @@ __all__ = ("ROOT_ACTION", "action_name", "check_run_name", "is_action_name", "is
 
 ROOT_ACTION = "a0"
 
-LONGEST_RUN_NAME = 100  # characters; leaves room for "<name>/logs/<action>.<attempt>.out" on filesystems that allow 255 bytes a part
+LONGEST_RUN_NAME = 100  # characters; leaves room for "<name>/logs/<action>.<attempt>.out.txt" on filesystems that allow 255 bytes a part
 ACTION_DIGITS = 20  # of base36, 103 bits: no two calls of one run share a name by chance
 RANDOM_DIGITS = 4  # with the second they are made in; the folder is made exclusively, which settles the rest
 SECOND_DIGITS = 6  # of base36, enough until 2038, after which names wrap round and stay unique enough

@@ -296,7 +296,7 @@ def test_what_is_printed_is_in_the_log_of_the_call_that_printed_it() -> None:
     for text in ("first", "second"):
         result = flyte.run(reuse.prints, text=text)
         folder = Path(result.url.removeprefix("file://")).parent
-        assert (folder / "logs" / "a0.0.out").read_text() == f"{text}\n"
+        assert (folder / "logs" / "a0.0.out.txt").read_text() == f"{text}\n"
 
 
 # -- the engine's end -----------------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def test_row_46_only_what_succeeded_is_in_the_cache(endings: Endings) -> None:
 
 
 def test_row_4_a_crash_leaves_its_python_stack_in_the_log(endings: Endings) -> None:
-    logs = [path.read_text(errors="replace") for path in (endings.home / "runs" / "matrix" / "logs").glob("*.err")]
+    logs = [path.read_text(errors="replace") for path in (endings.home / "runs" / "matrix" / "logs").glob("*.err.txt")]
     assert sum("Fatal Python error: Segmentation fault" in log and 'ways.py", line' in log for log in logs) == len(PLACES) + len(
         ASYNC_PLACES
     )

@@ -103,7 +103,7 @@ class TestRow71:
 
     def test_row_71_a_replica_that_an_earlier_run_started_is_masked(self, value: str, home: Path) -> None:
         assert run(secretive.prints_again) == run(secretive.prints_again)
-        logs = [path.read_text() for path in (home / "runs").glob("*/logs/a0.0.out")]
+        logs = [path.read_text() for path in (home / "runs").glob("*/logs/a0.0.out.txt")]
         assert logs == ["***\n", "***\n"]
 
     def test_row_71_a_module_that_prints_while_it_is_imported_is_masked(self, canary: str, start: Callable[..., Program]) -> None:

@@ -26,7 +26,7 @@ def test_each_stream_of_each_attempt_has_a_file(tmp_path: Path) -> None:
     sink(stream.log("a0", b"again\xff", attempt=1))
     sink.close()
     files = {path.name: path.read_bytes() for path in (tmp_path / "logs").iterdir()}
-    assert files == {"a0.0.out": b"one two\n", "a0.0.err": b"bad\n", "a0.1.out": b"again\xff"}
+    assert files == {"a0.0.out.txt": b"one two\n", "a0.0.err.txt": b"bad\n", "a0.1.out.txt": b"again\xff"}
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "logs").iterdir()} == {0o600}
 
 
@@ -43,7 +43,7 @@ def test_what_is_flushed_is_in_the_file(tmp_path: Path) -> None:
     sink, stream = LogSink(str(tmp_path)), Stream()
     sink(stream.log("a0", b"text"))
     sink.flush()
-    assert (tmp_path / "logs" / "a0.1.out").read_bytes() == b"text"
+    assert (tmp_path / "logs" / "a0.1.out.txt").read_bytes() == b"text"
     sink.close()
 
 
@@ -54,7 +54,7 @@ def test_a_flood_is_cut_at_the_cap_with_one_line(tmp_path: Path, chunks: list[by
         sink(stream.log("a0", chunk))
         sink.flush()
     sink.close()
-    data = (tmp_path / "logs" / "a0.1.out").read_bytes()
+    data = (tmp_path / "logs" / "a0.1.out.txt").read_bytes()
     assert data.startswith(b"x" * 100 + b"\n[localflyte] more than 100 bytes")
     assert data.count(b"[localflyte]") == 1
     assert data.endswith(b"was not kept\n")
@@ -64,7 +64,7 @@ def test_exactly_the_cap_is_not_cut(tmp_path: Path) -> None:
     sink, stream = LogSink(str(tmp_path), cap=100), Stream()
     sink(stream.log("a0", b"x" * 100))
     sink.close()
-    assert (tmp_path / "logs" / "a0.1.out").read_bytes() == b"x" * 100
+    assert (tmp_path / "logs" / "a0.1.out.txt").read_bytes() == b"x" * 100
 
 
 def test_the_cap_holds_when_output_comes_after_the_end(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_the_cap_holds_when_output_comes_after_the_end(tmp_path: Path) -> None:
         sink(stream.log("a0", b"x" * 80))
         sink(stream.end("a0"))
     sink.close()
-    data = (tmp_path / "logs" / "a0.1.out").read_bytes()
+    data = (tmp_path / "logs" / "a0.1.out.txt").read_bytes()
     assert data.startswith(b"x" * 100 + b"\n[localflyte]")
     assert data.count(b"[localflyte]") == 1
 
@@ -86,7 +86,7 @@ def test_a_gigabyte_is_taken_in_flat_memory(tmp_path: Path) -> None:
         sink(chunk)
     assert psutil.Process().memory_info().rss - before < 32 * 1024 * 1024
     sink.close()
-    assert (tmp_path / "logs" / "a0.1.out").stat().st_size < 1024 * 1024 + 200
+    assert (tmp_path / "logs" / "a0.1.out.txt").stat().st_size < 1024 * 1024 + 200
 
 
 def test_a_fan_out_keeps_few_files_open(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_the_end_of_an_attempt_closes_its_files(tmp_path: Path) -> None:
     for event in Stream().call("a0", text=b"x"):
         sink(event)
     assert psutil.Process().num_fds() == before
-    assert (tmp_path / "logs" / "a0.1.out").read_bytes() == b"x"
+    assert (tmp_path / "logs" / "a0.1.out.txt").read_bytes() == b"x"
 
 
 def test_a_full_disk_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_no_action_writes_outside(tmp_path: Path, action: str) -> None:
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "target").write_bytes(b"mine")
-    (tmp_path / "logs" / "a0.1.out").symlink_to(tmp_path / "target")
+    (tmp_path / "logs" / "a0.1.out.txt").symlink_to(tmp_path / "target")
     told: list[str] = []
     sink = LogSink(str(tmp_path), told.append)
     sink(Stream().log("a0", b"x"))

@@ -53,6 +53,20 @@ def test_the_name_of_a_log_can_be_read_back(stream: str) -> None:
     assert split_log_name(log_name("abc", 3, stream)) == ("abc", 3, stream)
 
 
-@pytest.mark.parametrize("name", ["", "abc", "abc.out", "abc.x.out", "abc.1.txt", ".1.out", "abc.1.2.out", "abc.-1.out", "abc.²" + ".out"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "abc",
+        "abc.out.txt",
+        "abc.x.out.txt",
+        "abc.1.txt",
+        "abc.1.out",
+        ".1.out.txt",
+        "abc.1.2.out.txt",
+        "abc.-1.out.txt",
+        "abc.²" + ".out.txt",
+    ],
+)
 def test_other_files_are_no_logs(name: str) -> None:
     assert split_log_name(name) is None

@@ -187,11 +187,11 @@ def test_files_are_found_where_they_belong_only(tmp_path: Path) -> None:
         [stream.begin(), stream.queue("a0"), stream.queue("c0"), stream.event("action.report", "c0", path="/etc/passwd"), stream.finish()],
     )
     (path.parent / "logs").mkdir()
-    for name in ("a0.0.out", "a0.0.err", "a0.1.out", "other.0.out", "junk"):
+    for name in ("a0.0.out.txt", "a0.0.err.txt", "a0.1.out.txt", "other.0.out.txt", "junk"):
         (path.parent / "logs" / name).write_text("")
     (path.parent / "reports").mkdir()
     (path.parent / "reports" / "a0.html").write_text("")
     run = load_run(tmp_path, "r1")
-    assert run.actions["a0"].logs == ["logs/a0.0.err", "logs/a0.0.out", "logs/a0.1.out"]
+    assert run.actions["a0"].logs == ["logs/a0.0.err.txt", "logs/a0.0.out.txt", "logs/a0.1.out.txt"]
     assert run.actions["a0"].report == "reports/a0.html"
     assert run.actions["c0"].report == ""
