@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +20,8 @@ from localflyte.observe.text import duration
 from localflyte.observe.text import one_line
 from localflyte.observe.text import printable
 from localflyte.observe.text import size
+from localflyte.runs.folder import INDEX
+from localflyte.runs.folder import REPORTS
 from localflyte.runs.history import RunSummary
 from localflyte.runs.history import list_runs
 from localflyte.runs.history import load_run
@@ -30,6 +33,7 @@ from localflyte.settings import load_settings
 
 __all__ = ("find_actions", "load_named", "logs", "runs", "show")
 
+MOST_REPORTS = 20  # that `show` names
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 
@@ -135,7 +139,18 @@ def _tree(record: RunRecord) -> list[str]:
     lines += [f"note: {one_line(text)}" for text in record.notices]
     if record.damaged:
         lines.append(f"note: {record.damaged} lines of the journal could not be read")
-    return lines
+    return [*lines, *_pages(record)]
+
+
+def _pages(record: RunRecord) -> list[str]:
+    """:return: where the pages of a run are, as addresses that many terminals open on a click"""
+    folder = Path(record.path).absolute()
+    reports = [action for action in record.actions.values() if action.report]
+    lines = [f"page: {(folder / INDEX).as_uri()}"] if (folder / INDEX).is_file() else []
+    lines += [f"report of {one_line(action.label)} {action.name}: {(folder / action.report).as_uri()}" for action in reports[:MOST_REPORTS]]
+    if len(reports) > MOST_REPORTS:
+        lines.append(f"and {len(reports) - MOST_REPORTS:,} more reports in {folder / REPORTS}")
+    return ["", *lines] if lines else []
 
 
 def _action(action: ActionRecord) -> str:

@@ -53,6 +53,7 @@ class PlainConsole:
         self._backlog = Backlog()
         self._lines = Lines(colours=is_terminal(stream) and "NO_COLOR" not in os.environ)
         self._errors: dict[str, str] = {}
+        self._reported: set[str] = set()
         self._pump = Pump(self._write, self._failed, pause=PAUSE)
         self._waiting = False
         self._set_aside = False
@@ -98,6 +99,11 @@ class PlainConsole:
             self._errors[event.action] = headline(event.data.get("error"))
         elif event.kind == "action.finished":
             self._errors.pop(event.action, None)
+            self._reported.discard(event.action)
+        elif event.kind == "action.report":
+            if event.action in self._reported:  # a task that shows how far it is writes its page again and again
+                return []
+            self._reported.add(event.action)
         if event.kind == "run.finished":
             return [*self._lines.rest(), f"{clock(event.at)}  {self.tally.summary()}"]
         line = describe(item, self._errors.get(event.action, ""))

@@ -117,6 +117,31 @@ def test_show_draws_the_tree(runs: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert line in text.splitlines()
 
 
+def test_show_ends_with_the_addresses_of_its_pages(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = runs / "runs" / "rb2"
+    (folder / "index.html").touch()
+    (folder / "reports").mkdir()
+    for name in ("a0.html", "b1x.html", "other.html"):
+        (folder / "reports" / name).touch()
+    assert main(["show", "rb2"]) == 0
+    assert lines(capsys)[-4:] == [
+        "",
+        f"page: {(folder / 'index.html').as_uri()}",
+        f"report of main a0: {(folder / 'reports' / 'a0.html').as_uri()}",
+        f"report of child b1x: {(folder / 'reports' / 'b1x.html').as_uri()}",
+    ]
+
+
+def test_show_names_a_few_of_many_reports(runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localflyte.cli.history.MOST_REPORTS", 1)
+    folder = runs / "runs" / "rb2" / "reports"
+    folder.mkdir()
+    for name in ("a0.html", "b1x.html"):
+        (folder / name).touch()
+    assert main(["show", "rb2"]) == 0
+    assert lines(capsys)[-2:] == [f"report of main a0: {(folder / 'a0.html').as_uri()}", f"and 1 more reports in {folder}"]
+
+
 def test_show_as_json_has_each_action_once(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "ra1", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)

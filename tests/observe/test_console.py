@@ -67,6 +67,13 @@ def test_a_run_line_by_line() -> None:
     ]
 
 
+def test_a_report_is_told_of_once_however_often_it_is_written() -> None:
+    """A task that shows how far it is writes its report again and again."""
+    stream = Stream("r1")
+    reports = [stream.event("action.report", "a0", path="reports/a0.html") for _ in range(3)]
+    assert told([stream.queue("a0"), *reports, stream.done("a0")]) == ["main  report reports/a0.html", "main  done in 120 ms"]
+
+
 def test_a_miss_is_told_where_there_is_a_reason() -> None:
     stream = Stream()
     asked, plain = stream.queue("a0", "work"), stream.queue("b0", "other")
