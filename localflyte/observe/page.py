@@ -29,7 +29,7 @@ from localflyte.spec.event import Event
 
 __all__ = ("PageSink", "render_index", "write_index", "write_page")
 
-MOST_ACTIONS = 5_000  # of a run whose page is written here; that of a larger one takes seconds, and memory, which another process gives back
+MOST_ACTIONS = 5_000  # of a run whose page is written here; that of a larger one takes seconds, and memory, which a process gives back
 MOST_SECONDS = 600.0  # that the other process may take
 
 MOST_CHILDREN = 500  # of one caller, each with a row; of more, only the bad ones have one
