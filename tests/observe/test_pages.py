@@ -77,6 +77,22 @@ def test_a_small_run_has_a_row_for_each_call(tmp_path: Path) -> None:
     assert shown.attributes("href") == ["./logs/c0.1.out.txt"]
 
 
+def test_logs_of_several_attempts_are_told_apart() -> None:
+    stream, recorder = Stream(), Recorder("r1")
+    for event in [
+        stream.queue("a0"),
+        stream.start("a0", 0),
+        stream.end("a0", "failed", 0),
+        stream.start("a0", 1),
+        stream.end("a0"),
+        stream.done("a0"),
+    ]:
+        recorder(event)
+    recorder.record.actions["a0"].logs = ["logs/a0.0.err.txt", "logs/a0.1.out.txt"]
+    page = Parsed(render_index(recorder.record))
+    assert [text for text in page.text if text in ("err 0", "out 1", " 2 attempts", "2 attempts")] == ["2 attempts", "err 0", "out 1"]
+
+
 def write_with_sinks(folder: Path) -> str:
     folder.mkdir()
     journal, page = Journal(str(folder)), PageSink(str(folder))
