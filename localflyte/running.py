@@ -68,6 +68,7 @@ _OWN = (
     "overwrite_cache",
     "project",
     "recover",
+    "trigger",
 )
 _MODES = ("local", "remote", "hybrid", None)
 

@@ -40,18 +40,20 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 @click.command(context_settings=HELP_NAMES)
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=20, metavar="N", help="How many to list; 20 by default.")
 @click.option("--task", metavar="TASK", help="Only runs of this task, by its full name or the part after the last dot.")
+@click.option("--trigger", metavar="NAME", help="Only runs that this trigger started.")
 @click.option("--status", metavar="STATUS", help=f"Only runs of this status: {', '.join(State)}.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def runs(limit: int, task: str | None, status: str | None, as_json: bool) -> int:
+def runs(limit: int, task: str | None, trigger: str | None, status: str | None, as_json: bool) -> int:
     """List the runs of this machine, newest first."""
     wanted = _state(status)
     # Filtered before they are cut off, or a rare status would never be found.
-    every = list_runs(load_settings().home, limit=None if task or wanted else limit)
-    rows = [row for row in every if _is_wanted(row, wanted, task)]
+    is_some = task is not None or trigger is not None or wanted is not None
+    every = list_runs(load_settings().home, limit=None if is_some else limit)
+    rows = [row for row in every if _is_wanted(row, wanted, task) and trigger in (None, row.trigger)]
     for row in rows[:limit]:
         print(json.dumps({**asdict(row), "status": row.status.value}) if as_json else _line(row))
     if not rows and not as_json:
-        print("No runs." if task or wanted else "No runs yet; `localflyte run FILE TASK` makes one.", file=sys.stderr)
+        print("No runs." if is_some else "No runs yet; `localflyte run FILE TASK` makes one.", file=sys.stderr)
     return ExitCode.SUCCEEDED
 
 
@@ -75,7 +77,7 @@ def _line(row: RunSummary) -> str:
         f"{_spoken(row.status):<9}",
         clock(row.started, with_date=True),
         f"{duration(row.seconds):>7}",
-        one_line(row.task),
+        one_line(row.task) + (f" (trigger {one_line(row.trigger)})" if row.trigger else ""),
         one_line(row.error, 80),
     ]
     return "  ".join(columns).rstrip()
@@ -125,7 +127,7 @@ def _as_row(record: RunRecord) -> dict[str, Any]:
 
 def _tree(record: RunRecord) -> list[str]:
     head = (record.name, _spoken(record.status), duration(record.seconds), record.task, record.file)
-    lines = ["  ".join(one_line(part) for part in head if part), f"  {record.path}", ""]
+    lines = ["  ".join(one_line(part) for part in head if part), f"  {record.path}", *_origin(record), ""]
     for depth, action in record.walk():
         lines.append(f"{'  ' * depth}{_action(action)}")
         indent = "  " * (depth + 2)
@@ -151,6 +153,14 @@ def _pages(record: RunRecord) -> list[str]:
     if len(reports) > MOST_REPORTS:
         lines.append(f"and {len(reports) - MOST_REPORTS:,} more reports in {folder / REPORTS}")
     return ["", *lines] if lines else []
+
+
+def _origin(record: RunRecord) -> list[str]:
+    """:return: what started the run, where that was not a person"""
+    if not record.trigger:
+        return []
+    due = f", due {clock(record.due, with_date=True)}" if record.due is not None else ""
+    return [f"  started by trigger {one_line(record.trigger)}{due}"]
 
 
 def _action(action: ActionRecord) -> str:

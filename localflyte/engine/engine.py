@@ -105,8 +105,10 @@ class Engine:
         try:
             async with anyio.create_task_group() as run.tasks:
                 call = self._call(run, None, request.invocation, parent)
-                origin = parent.run.name if parent else None
-                run.emit("run.started", task=call.task, pid=me.pid, born=me.born, file=request.invocation.plan.task.file, parent=origin)
+                origin: dict[str, Any] = {"parent": parent.run.name if parent else None}
+                if request.trigger:
+                    origin |= {"trigger": request.trigger, "due": request.run_start_time}
+                run.emit("run.started", task=call.task, pid=me.pid, born=me.born, file=request.invocation.plan.task.file, **origin)
                 await self._prepare_recall(call)
                 for text in request.notices:
                     run.notice(text)
@@ -165,7 +167,8 @@ class Engine:
         known = {field.name for field in fields(RunRequest)} - {"invocation", "surroundings"}
         chosen = {key: value for key, value in options.items() if key in known}
         try:
-            own = {"name": "", "recover": "", "force_rerun_actions": (), **chosen}  # what an earlier run gave is another run's
+            # What started the run of its parent, and what an earlier run gave, are another run's.
+            own = {"name": "", "trigger": "", "recover": "", "force_rerun_actions": (), **chosen}
             request = replace(parent.run.request, **{**own, "invocation": invocation})
             check_shape(request, "invocation", "surroundings", "notices")
             result = await self.run(request, parent=parent)

@@ -147,6 +147,7 @@ def render_index(record: RunRecord, run_dir: str = "") -> str:
     parts.append(f"<h1>{escape(one_line(record.task or record.name))} {_badge(record.status)}</h1>")
     place = f" of <code>{escape(one_line(record.file))}</code>" if record.file else ""
     when = f", started {clock(record.started, with_date=True)}" if record.started is not None else ""
+    when += f" by trigger <code>{escape(one_line(record.trigger))}</code>" if record.trigger else ""
     parts.append(f'<div class="soft">run <code>{escape(one_line(record.name))}</code>{place}{when}</div>')
     parts.extend(_facts(record))
     parts.extend(_reports(record))

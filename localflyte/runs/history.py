@@ -43,6 +43,8 @@ class RunSummary:
     seconds: float | None
     error: str
     """The error in one line, empty when there is none."""
+    trigger: str = ""
+    """The trigger that started it, empty for most."""
 
 
 def list_runs(home: str | os.PathLike[str], limit: int | None = None) -> list[RunSummary]:
@@ -150,7 +152,16 @@ def _summarise(path: str, first: Event | None, at: float) -> RunSummary:
     if status is State.RUNNING and Life(record.pid, record.born).is_over:
         status = State.LOST
     error = record.error.headline if record.error is not None else ""
-    return RunSummary(name=record.name, path=path, task=record.task, status=status, started=at, seconds=record.seconds, error=error)
+    return RunSummary(
+        name=record.name,
+        path=path,
+        task=record.task,
+        status=status,
+        started=at,
+        seconds=record.seconds,
+        error=error,
+        trigger=record.trigger,
+    )
 
 
 def _last_event(path: str) -> Event | None:

@@ -109,6 +109,10 @@ class RunRecord:
     file: str = ""
     parent: str = ""
     """The run whose task started it, empty for most."""
+    trigger: str = ""
+    """The trigger that started it, empty for most."""
+    due: float | None = None
+    """When that was due."""
     pid: int = 0
     born: str = ""
     """When the engine's process started, as `localflyte.runs.lives` tells it; a pid alone may belong to somebody else by now."""
@@ -154,6 +158,7 @@ class Recorder:
         record, data = self.record, event.data
         record.task, record.file, record.pid = _text(data.get("task")), _text(data.get("file")), _integer(data.get("pid"))
         record.parent = _text(data.get("parent"))
+        record.trigger, record.due = _text(data.get("trigger")), _number(data.get("due"))
         record.born, record.started = _text(data.get("born")), event.at
 
     def _run_finished(self, event: Event) -> None:

@@ -3,7 +3,7 @@
 Order is a contract, per action: queued < hit or miss < started < ended < stored < finished; a hit has no attempt.
 
 kind               data
-run.started        task, file, parent; pid and born of the engine's process
+run.started        task, file, parent; pid and born of the engine's process; trigger, and when that was due
 action.queued      task, short_name, parent, group
 action.hit         key, why: where from
 action.miss        key, parts {component: digest or text}, why (empty where nobody asked)

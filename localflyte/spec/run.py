@@ -53,6 +53,8 @@ class RunRequest:
     """Run every call that can be cached twice, and compare what comes out."""
     run_start_time: float = 0.0
     """Seconds since the epoch; 0 means now."""
+    trigger: str = ""
+    """The trigger that starts it, which was due at `run_start_time`; empty for a run that somebody starts."""
     max_action_concurrency: int = 0
     """Actions of this run that may execute at once; 0 means as many as fit."""
     interactive: bool = False

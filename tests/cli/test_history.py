@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write_run(home: Path, name: str, at: float, *, task: str = "env.main", status: str = "succeeded") -> Path:
+def write_run(home: Path, name: str, at: float, *, task: str = "env.main", status: str = "succeeded", trigger: str = "") -> Path:
     folder = home / "runs" / name
     journal = Journal(str(folder))
     failed = status == "failed"
@@ -30,7 +31,7 @@ def write_run(home: Path, name: str, at: float, *, task: str = "env.main", statu
     def tell(kind: str, action: str = "", **data: Any) -> None:
         journal(Event(kind, name, action, at, data))
 
-    tell("run.started", task=task, name=name, pid=1, file="f.py")
+    tell("run.started", task=task, name=name, pid=1, file="f.py", **({"trigger": trigger, "due": at - 5.0} if trigger else {}))
     tell("action.queued", "a0", task=task, short_name="main", parent="", group="")
     tell("attempt.started", "a0", attempt=0, pid=1)
     tell("action.queued", "b1x", task="env.child", short_name="child", parent="a0", group="first")
@@ -148,6 +149,22 @@ def test_show_as_json_has_each_action_once(runs: Path, capsys: pytest.CaptureFix
     assert record["status"] == "succeeded"
     assert record["actions"]["a0"]["children"] == ["b1x", "b2x"]
     assert [attempt["status"] for attempt in record["actions"]["b1x"]["attempts"]] == ["failed", "succeeded"]
+
+
+def test_what_a_trigger_started_says_so(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the listing, where they can be chosen, in the tree of the run, and as JSON."""
+    write_run(runs, "rc4", 1_700_000_020.0, trigger="nightly")
+    assert main(["runs", "--trigger", "nightly", "-n", "1"]) == 0
+    (line,) = lines(capsys)
+    assert line.startswith("rc4 ")
+    assert line.endswith("env.main (trigger nightly)")
+    assert main(["show", "rc4"]) == 0
+    due = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(1_700_000_015.0))
+    assert f"  started by trigger nightly, due {due}" in lines(capsys)
+    assert main(["runs", "--json", "--trigger", "nightly"]) == 0
+    assert json.loads(capsys.readouterr().out)["trigger"] == "nightly"
+    assert main(["runs", "--trigger", "weekly"]) == 0
+    assert capsys.readouterr().err == "No runs.\n"
 
 
 @pytest.mark.parametrize(("name", "shown"), [("ra", "ra1"), ("last", "rb2"), ("rb3", "rb3")])

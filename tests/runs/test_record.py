@@ -32,7 +32,9 @@ KINDS = [
     "new.kind",
 ]
 VALUES = st.none() | st.integers() | st.floats() | st.text(max_size=3) | st.sampled_from(["a", "b", "succeeded"]) | st.just(ERROR)
-DATA = st.dictionaries(st.sampled_from(["parent", "status", "attempt", "seconds", "error", "pid", "short_name", "path", "cached"]), VALUES)
+DATA = st.dictionaries(
+    st.sampled_from(["parent", "trigger", "due", "status", "attempt", "seconds", "error", "pid", "short_name", "path", "cached"]), VALUES
+)
 
 
 def record(events: Iterable[Event]) -> RunRecord:
