@@ -25,6 +25,7 @@ COMMANDS = {
     "runs": ("localflyte.cli.history:runs", "List the runs of this machine, newest first."),
     "show": ("localflyte.cli.history:show", "Show the tree of one run: states, durations, attempts, errors."),
     "logs": ("localflyte.cli.history:logs", "Print what the tasks of a run printed."),
+    "triggers": ("localflyte.cli.triggers:triggers", "List the triggers of a Python file, and start their runs when they are due."),
     "signal": ("localflyte.cli.signal:signal", "Answer what a task of a run asks."),
     "cache": ("localflyte.cli.cache:cache", "Look into the store of cached results, and look after it."),
     "deploy": ("localflyte.cli.deploy:deploy", "Print what a cluster would be given (--dry-run)."),

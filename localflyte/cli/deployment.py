@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +18,9 @@ from localflyte.api.task import TaskTemplate
 from localflyte.api.values import UncertainError
 from localflyte.api.version import code_parts
 from localflyte.errors import BaseRuntimeError
+from localflyte.errors import DeploymentError
 from localflyte.spec.plan import Plan
+from localflyte.triggers.declared import declared_of
 
 __all__ = ("Deployed", "Deployment", "plan_deployment")
 
@@ -87,6 +91,7 @@ def _deployed(environment: Environment, found: Mapping[str, Environment], proble
         except (TypeError, ValueError, BaseRuntimeError) as error:
             problems.append(f"task {task.name}: {error}")
         problems += _undeclared(task, environment, found)
+        problems += _of_triggers(task)
     return Deployed(
         name=environment.name,
         kind=type(environment).__name__,
@@ -114,6 +119,14 @@ def _undeclared(task: TaskTemplate[Any, Any, Any], environment: Environment, fou
         for name in called
         if "." in name and name.rpartition(".")[0] not in found
     ]
+
+
+def _of_triggers(task: TaskTemplate[Any, Any, Any]) -> list[str]:
+    """:return: what its triggers would be refused for"""
+    try:
+        return [text for each in declared_of(task, datetime.now(UTC)) for text in each.problems]
+    except DeploymentError as error:
+        return [str(error)]
 
 
 def _trigger(trigger: Any) -> str:

@@ -1,4 +1,4 @@
-"""Trigger: when a cluster should run a task by itself; here it is recorded and never fires."""
+"""Trigger: when a task is to be run by itself: on a cluster, or by ``localflyte triggers serve``."""
 
 from __future__ import annotations
 

@@ -113,6 +113,23 @@ def test_a_program_without_environments_is_told(deploy: Deploy) -> None:
     assert "there is no environment in it" in err
 
 
+@pytest.mark.parametrize(
+    ("trigger", "problem"),
+    [
+        (
+            "flyte.Trigger('odd', flyte.Cron('0 0 * * 7'))",
+            "trigger 'odd' of task a.work (to_deploy.py): Cron('0 0 * * 7', 'UTC'): weekday '7'",
+        ),
+        ("'daily'", "task a.work: triggers are made with flyte.Trigger(...), got 'daily'"),
+    ],
+)
+def test_a_trigger_that_a_cluster_refuses_is_told(deploy: Deploy, trigger: str, problem: str) -> None:
+    text = f"import flyte\n@flyte.TaskEnvironment('a').task(triggers={trigger})\ndef work() -> None: ...\nenv = work.parent_env()\n"
+    code, _, err = deploy("--dry-run", "to_deploy.py", text=text)
+    assert code == 1
+    assert problem in err
+
+
 def test_it_is_one_object_of_json_for_programs(deploy: Deploy) -> None:
     _, out, _ = deploy("--dry-run", "--json", "to_deploy.py", "train")
     row = json.loads(out)

@@ -1,4 +1,4 @@
-"""Triggers: recorded as Flyte checks them, though here they never fire."""
+"""Triggers: recorded as Flyte checks them where they are declared; what only a deployment finds is in tests/triggers."""
 
 from __future__ import annotations
 
@@ -60,6 +60,34 @@ def test_calendar(make: Callable[..., Trigger], name: str, expression: str, desc
     assert (trigger.inputs, trigger.queue) == ({"when": TriggerTime, "x": 1}, "q")
     assert make().inputs == {}
     assert make(name="mine", description="d").description == "d"
+
+
+def test_what_a_calendar_trigger_is_told_beats_its_own_inputs() -> None:
+    """Test that every option reaches the trigger, and that an input of the same name replaces the time."""
+    options: dict[str, Any] = {
+        "auto_activate": False,
+        "env_vars": {"A": "1"},
+        "interruptible": True,
+        "overwrite_cache": True,
+        "max_action_concurrency": 4,
+        "labels": {"l": "1"},
+        "annotations": {"a": "1"},
+        "custom_context": {"team": "infra"},
+    }
+    trigger = Trigger.hourly("when", inputs={"when": 5}, **options)
+    assert trigger.inputs == {"when": 5}
+    assert {name: getattr(trigger, name) for name in options} == options
+
+
+@pytest.mark.parametrize("given", [Trigger.daily(), [Trigger.daily()], (Trigger.daily(), Trigger.hourly()), ()])
+def test_a_task_has_a_row_of_them(given: Any) -> None:
+    """Test that one alone, a list and a tuple are all taken, and that a trigger may belong to several tasks."""
+    from localflyte.api.environment import TaskEnvironment
+
+    @TaskEnvironment("env").task(triggers=given)
+    def work() -> None: ...
+
+    assert work.triggers == ((given,) if isinstance(given, Trigger) else tuple(given))
 
 
 def test_calendar_refuses_unknown_options() -> None:
