@@ -88,7 +88,7 @@ def serve(
     try:
         with raising():
             asyncio.run(service.serve(triggers, at_once=at_once))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return ExitCode.INTERRUPTED
     except Interrupted as error:
         return ExitCode(128 + error.number)

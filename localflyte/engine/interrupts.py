@@ -96,7 +96,7 @@ class _Ladder:
         raise Interrupted(self.number)
 
     def _on_signal(self, number: int, frame: Any) -> None:
-        self.step = max(self.step + 1, _STEPS[signal.Signals(number).name])
+        step = self.step = max(self.step + 1, _STEPS[signal.Signals(number).name])
         self.number = self.number or number
         self._say(_SAID[min(self.step, _LEAVE)] if self.submissions or self.step >= _LEAVE else CLOSING)
         if self.step >= _LEAVE:
@@ -104,7 +104,7 @@ class _Ladder:
         for submission in tuple(self.submissions):
             self.apply(submission)
         before = self._before.get(number)
-        if self.step == _ASK and isinstance(before, partial):
+        if step == _ASK and isinstance(before, partial):  # this signal's own: the next may have come while this one was told
             before(number, frame)  # the program's main task is to be cancelled too
 
     def _say(self, text: str) -> None:

@@ -162,6 +162,10 @@ class Service:
         self._going[line.declared.key] += 1
         try:
             await self._start(line.declared, time)
+        except asyncio.CancelledError:  # also what Ctrl-C makes of the wait for a run
+            if self._main is not None and not self._main.cancelling():
+                self._main.cancel()
+            raise
         except (KeyboardInterrupt, SystemExit) as error:  # a signal; raised here, it would break off the loop that others end in
             self._stopped_by = error
             if self._main is not None:

@@ -42,6 +42,7 @@ nightly = flyte.Trigger(
 @env.task(triggers=nightly)
 def told(at: datetime, n: int = 1) -> str:
     ctx = flyte.ctx()
+    assert ctx.run_start_time == at
     words = [at.isoformat(), n, os.environ["A"], os.environ["B"], ctx.custom_context["team"], WORD, "one"]
     line = " ".join(map(str, words))
     with open("told.txt", "a") as file:

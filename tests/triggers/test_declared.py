@@ -11,6 +11,8 @@ import pytest
 
 from localflyte.api.environment import TaskEnvironment
 from localflyte.errors import DeploymentError
+from localflyte.spec.notification import Webhook
+from localflyte.spec.phase import ActionPhase
 from localflyte.spec.trigger import Cron
 from localflyte.spec.trigger import FixedRate
 from localflyte.spec.trigger import OnArtifact
@@ -102,6 +104,25 @@ def test_inputs_of_a_run() -> None:
     (declared,) = declare(Trigger("t", DAILY, inputs={**GOOD, "label": "y"}))
     assert declared.inputs_at(NOW) == {"at": NOW, "count": 1, "label": "y"}
     assert declared.key == ("env.work", "t")
+
+
+def test_what_it_says_of_its_runs_is_handed_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test that each option reaches the run under the name that flyte.with_runcontext has for it."""
+    given: dict[str, Any] = {
+        "annotations": {"a": "1"},
+        "custom_context": {"c": "1"},
+        "env_vars": {"E": "1"},
+        "interruptible": False,
+        "labels": {"l": "1"},
+        "max_action_concurrency": 3,
+        "notifications": Webhook(on_phase=ActionPhase.FAILED, url="http://localhost/"),
+        "overwrite_cache": True,
+        "queue": "q",
+    }
+    (declared,) = declare(Trigger("t", DAILY, inputs=GOOD, **given))
+    assert declared.problems == ()
+    monkeypatch.setattr("localflyte.triggers.declared.Runner", lambda mode, **options: options)
+    assert declared.runner(NOW, sinks=[]) == {**given, "sinks": [], "trigger": "t", "run_start_time": NOW}
 
 
 def test_all_tasks_of_a_program_are_looked_at() -> None:

@@ -191,6 +191,15 @@ def test_cancelled_it_waits_for_what_goes_on() -> None:
     assert asyncio.run(scene()).ended == ["a"]
 
 
+def test_a_run_that_is_cancelled_ends_the_service() -> None:
+    """However Ctrl-C comes to it, the service does not go on as if the run had ended well."""
+    served = Served()
+    served.error = lambda name: asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        served.serve(Trigger("a", FixedRate(5)), at_once=True)
+    assert served.ended == ["a"]
+
+
 def test_a_signal_that_ends_a_run_ends_the_service() -> None:
     """SIGTERM is raised where a run is waited for: the others have their end before it is passed on."""
     served = Served()
