@@ -163,13 +163,11 @@ class Service:
         try:
             await self._start(line.declared, time)
         except asyncio.CancelledError:  # also what Ctrl-C makes of the wait for a run
-            if self._main is not None and not self._main.cancelling():
-                self._main.cancel()
+            self._stop()
             raise
         except (KeyboardInterrupt, SystemExit) as error:  # a signal; raised here, it would break off the loop that others end in
             self._stopped_by = error
-            if self._main is not None:
-                self._main.cancel()
+            self._stop()
         except Exception as error:  # noqa: BLE001 - whatever a run fails with, the others go on
             self.failures += 1
             name = getattr(error, "run_name", "")
@@ -178,6 +176,10 @@ class Service:
             self._say(f"{line.name}: {f'run {name} failed' if name else 'no run could be started'}: {reason}{more}")
         finally:
             self._going[line.declared.key] -= 1
+
+    def _stop(self) -> None:
+        if self._main is not None and not self._main.cancelling():
+            self._main.cancel()
 
     async def _settle(self) -> None:
         while self._runs:

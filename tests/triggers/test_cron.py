@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from cronsim import CronSim
+from cronsim import CronSimError
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -114,7 +115,11 @@ def test_as_cronsim(expression: tuple[str, list[set[int]], bool], start: datetim
     fields = text.split()
     fields[2 if start.day % 2 and "/" not in fields[4] else 4] = "*"  # a step goes to 7 there, another word for Sunday
     ours = islice(CronTimes(" ".join(fields)).after(start.replace(tzinfo=UTC)), 3)
-    assert [time.replace(tzinfo=None) for time in ours] == list(islice(CronSim(" ".join(fields), start), 3))
+    try:
+        theirs = list(islice(CronSim(" ".join(fields), start), 3))
+    except CronSimError:  # of a day that no month has
+        theirs = []
+    assert [time.replace(tzinfo=None) for time in ours] == theirs
 
 
 @pytest.mark.parametrize(
