@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
@@ -95,6 +96,8 @@ class Runner:
         if mode not in _MODES:
             raise ValueError(f"mode must be 'local', 'remote' or 'hybrid', got {mode!r}; localflyte runs all of them on this machine")
         self._sinks = tuple(sinks)
+        self._strict_remote: bool | None = options.pop("strict_remote", None)
+        self._copy_style = str(options.get("copy_style") or "loaded_modules")
         self._notifications = _several(options.pop("notifications", None))
         self._own, self._shared = _sort_options(options)
 
@@ -127,7 +130,7 @@ class Runner:
             outputs, told = await port.arun(invocation, {**own, "options": _said(shared)})
             return Run(told["name"], told["folder"], task, invocation, outputs)
         request = RunRequest(invocation=invocation, surroundings=surroundings(), options=_said(shared), **own)
-        result = await self._finish(request)
+        result = await self._finish(request, lambda: self._warnings(task, args, kwargs, shared))
         if result.outcome.error is not None:
             error = from_info(result.outcome.error)
             error.run_name, error.run_url = result.name, Run(result.name, result.folder, task, invocation, ()).url  # type: ignore[attr-defined]
@@ -142,7 +145,10 @@ class Runner:
         runner._own = {**self._own, "recover": folder if asked["recover"] else "", "force_rerun_actions": asked["force_rerun_actions"]}
         return await runner.run.aio(task, **values)
 
-    async def _finish(self, request: RunRequest) -> RunResult:
+    async def _finish(self, request: RunRequest, look: Callable[[], tuple[str, ...]]) -> RunResult:
+        """:param look: looks for what breaks in a pod"""
+        import asyncio
+
         from localflyte.engine.interrupts import finish
         from localflyte.engine.interrupts import watching
         from localflyte.engine.thread import current_engine
@@ -153,8 +159,20 @@ class Runner:
         own = (Aside(Passthrough(), Passthrough.KINDS, waited_for=True),)
         with watching():
             engine = current_engine(load_settings, _kept_sinks, _serve_inline)
+            if engine.settings.strict_remote if self._strict_remote is None else self._strict_remote:
+                request = replace(request, parting=await asyncio.to_thread(look))
             sinks = (*(tuple(map(_aside, self._sinks)) or own), *self._tidings(request))
             return await finish(engine.submit(request, sinks), summarise=not self._sinks)
+
+    def _warnings(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options | None) -> tuple[str, ...]:
+        from localflyte.portability.checks import check_run
+
+        root = get_init_config().root_dir if is_initialized() else os.getcwd()
+        try:
+            found = check_run(task, args, kwargs, root=root, copy_style=self._copy_style, options=options)
+            return tuple(f"strict-remote: {each}" for each in found)
+        except Exception as error:  # noqa: BLE001 - what only looks may not be what a run fails of
+            return (f"strict-remote: the program could not be looked at: {type(error).__name__}: {error}",)
 
     def _tidings(self, request: RunRequest) -> tuple[Any, ...]:
         if not self._notifications:
@@ -176,8 +194,9 @@ def with_runcontext(mode: str | None = None, **options: Any) -> Runner:
     server can use is kept with the run. What would be silently wrong is refused.
 
     Besides what Flyte has, ``explain=True`` says of every miss of the cache why it is one, and ``check_determinism=True`` carries every
-    call that can be cached twice and compares what comes out. ``notifications`` are sent when the run has ended; what cannot be sent is
-    said, and fails nothing.
+    call that can be cached twice and compares what comes out. ``strict_remote=True`` warns at the end of what passes on this machine
+    and breaks in a pod; by default the setting of that name decides. ``notifications`` are sent when the run has ended; what cannot be
+    sent is said, and fails nothing.
 
     :raises ValueError: if an option is unknown, refused, or has a value that can never work
     """
@@ -295,7 +314,7 @@ def _sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options |
         from difflib import get_close_matches
 
         name = next(iter(said))
-        near = get_close_matches(name, [*RunRequest.__dataclass_fields__, "env_vars", "queue", *_NOTED], 1)
+        near = get_close_matches(name, [*RunRequest.__dataclass_fields__, "env_vars", "queue", "strict_remote", *_NOTED], 1)
         raise TypeError(f"with_runcontext() has no option {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
     return own, Options(**shared) if shared else None
 

@@ -86,6 +86,8 @@ class Settings:
     isolation: str = "process"
     #: refuse what is clamped or only recorded otherwise, such as a request larger than this machine
     strict: bool = False
+    #: warn of what passes on this machine and breaks in a pod
+    strict_remote: bool = False
 
 
 def load_settings(environ: Mapping[str, str] | None = None, start_dir: str | os.PathLike[str] | None = None) -> Settings:
@@ -184,6 +186,7 @@ _KINDS = {
     "serialize_seconds": "a number of at least 0",
     "isolation": "process or inline",
     "strict": "true or false",
+    "strict_remote": "true or false",
 }
 _EXAMPLES = {"a size": ', in bytes or like "512Mi"', "a span of time above 0": ', in seconds or like "30d"'}
 _BOOLS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}

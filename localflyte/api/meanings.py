@@ -21,7 +21,7 @@ from localflyte.api.values import Describer
 from localflyte.api.values import UncertainError
 from localflyte.api.values import is_stateless
 
-__all__ = ("Meanings",)
+__all__ = ("Meanings", "absolute")
 
 _MISSING = object()
 _ABOUT_MODULES = frozenset(("__builtins__", "__doc__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__"))
@@ -145,7 +145,7 @@ class Meanings:
             source = next((each.source for each in bindings if each.source[1]), None)
             if source is None:
                 break
-            module = _absolute(source, namespace)
+            module = absolute(source, namespace)
             origin = sys.modules.get(module)
             if origin is None or getattr(origin, source[1], _MISSING) is not value:
                 break
@@ -178,7 +178,7 @@ class Meanings:
 
     def imported(self, one: Import, namespace: Mapping[str, Any]) -> str:
         """Follow an import that stands inside of a function: as it is written, since it may or may not have happened yet."""
-        module, name = _absolute(one, namespace), one[1]
+        module, name = absolute(one, namespace), one[1]
         if not module:
             return ""
         inner = f"{module}.{name}"
@@ -191,7 +191,8 @@ def _written(bindings: list[Binding]) -> list[str]:
     return sorted(each.digest for each in bindings if each.digest)
 
 
-def _absolute(one: Import, namespace: Mapping[str, Any]) -> str:
+def absolute(one: Import, namespace: Mapping[str, Any]) -> str:
+    """:return: the module that an import in the module with these globals names; empty for a relative one that has no package"""
     module, _, level = one
     if not level:
         return module

@@ -11,7 +11,7 @@ from typing import Any
 from localflyte.api.outline import Chain
 from localflyte.api.outline import Import
 
-__all__ = ("Names",)
+__all__ = ("Names", "imports_of")
 
 #: What stands among the names, under one that no program can have, for code that reaches what its names do not tell.
 _ANY_MODULE = ("import_module()",)
@@ -19,7 +19,7 @@ _ANY_SUBCLASS = ("__subclasses__()",)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def _imports_of(node: ast.AST) -> Iterator[Import]:
+def imports_of(node: ast.AST) -> Iterator[Import]:
     """:return: what this one node imports"""
     if isinstance(node, ast.Import):
         yield from ((alias.name, "", 0) for alias in node.names)
@@ -210,10 +210,10 @@ class Names:
             left.extend(ast.iter_child_nodes(each))
 
     def _import(self, node: ast.AST, scope: _Scope) -> None:
-        scope.imports += _imports_of(node)
+        scope.imports += imports_of(node)
 
     def _call(self, node: ast.Call, scope: _Scope) -> None:
-        scope.imports += _imports_of(node)
+        scope.imports += imports_of(node)
         if _is_import_of_any(node):
             _use(_ANY_MODULE, scope)
         self._all((node.func, *node.args, *(each.value for each in node.keywords)), scope)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -27,12 +28,16 @@ __all__ = ("deploy",)
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--dry-run", "--dryrun", is_flag=True, help="Print what would be deployed. Without it, a cluster is needed.")
 @click.option("--root-dir", metavar="DIR", help="Root of the project, put on sys.path; the current folder by default.")
+@click.option(
+    "--copy-style", type=click.Choice(["loaded_modules", "all", "none"]), default="loaded_modules", help="What the code bundle would hold."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.argument("file", metavar="FILE")
 @click.argument("names", metavar="[ENVIRONMENT]...", nargs=-1)
-def deploy(dry_run: bool, root_dir: str | None, as_json: bool, file: str, names: tuple[str, ...]) -> int:
+def deploy(dry_run: bool, root_dir: str | None, copy_style: str, as_json: bool, file: str, names: tuple[str, ...]) -> int:
     """Print what a cluster would be given of FILE: its environments and what they depend on, with their tasks, images, resources, queues
-    and secrets (by name). What a deployment would be refused for, or would fail for once it is there, comes last, and the exit code is 1.
+    and secrets (by name). What a deployment would be refused for, or would fail for once it is there, comes last, and the exit code is 1. What passes on this
+    machine and may break in a pod is told as a warning.
     """
     path = check_file(file)
     if not dry_run:
@@ -40,20 +45,21 @@ def deploy(dry_run: bool, root_dir: str | None, as_json: bool, file: str, names:
             f"deploying needs a Flyte cluster and the flyte SDK; `localflyte deploy --dry-run {file}` shows what it gets"
         )
     try:
-        deployment = plan_deployment(load_program(path, root_dir=root_dir), names)
+        program = load_program(path, root_dir=root_dir)
+        deployment = plan_deployment(program, names, root=os.path.abspath(root_dir or os.getcwd()), copy_style=copy_style)
     except LookupError as error:
         raise click.UsageError(f"{file}: {error.args[0]}") from None
     if as_json:
         click.echo(json.dumps(_as_row(deployment)))
     else:
         click.echo("\n".join(_lines(deployment)))
-    for problem in deployment.problems:
+    for problem in (*deployment.problems, *(f"strict-remote: {each}" for each in deployment.findings)):
         say(problem)
     return ExitCode.FAILED if deployment.problems else ExitCode.SUCCEEDED
 
 
 def _as_row(deployment: Deployment) -> dict[str, Any]:
-    row = asdict(deployment)
+    row = {**asdict(deployment), "findings": [each._asdict() for each in deployment.findings]}
     for environment in row["environments"]:
         for plan in environment["plans"]:
             plan["task"]["pickle"] = len(plan["task"]["pickle"])

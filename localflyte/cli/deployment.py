@@ -15,10 +15,10 @@ from localflyte.api.environment import Environment
 from localflyte.api.environment import TaskEnvironment
 from localflyte.api.resolve import plan_for
 from localflyte.api.task import TaskTemplate
-from localflyte.api.values import UncertainError
-from localflyte.api.version import code_parts
 from localflyte.errors import BaseRuntimeError
 from localflyte.errors import DeploymentError
+from localflyte.portability.checks import check_tasks
+from localflyte.portability.finding import Finding
 from localflyte.spec.plan import Plan
 from localflyte.triggers.declared import declared_of
 
@@ -46,13 +46,17 @@ class Deployment:
     environments: tuple[Deployed, ...]
     problems: tuple[str, ...]
     """What a deployment is refused for, or what would fail once it is there."""
+    findings: tuple[Finding, ...] = ()
+    """What passes on this machine and may break there."""
 
 
-def plan_deployment(module: ModuleType, names: Iterable[str] = ()) -> Deployment:
+def plan_deployment(module: ModuleType, names: Iterable[str] = (), *, root: str, copy_style: str) -> Deployment:
     """Collect what would be deployed.
 
     :param module: the loaded program: the environments that it holds, and what they depend on
     :param names: of environments; all by default
+    :param root: the root folder of the project
+    :param copy_style: which of its files the code bundle would hold
     :raises LookupError: if it has no environment of a name
     """
     roots = [value for value in vars(module).values() if isinstance(value, Environment)]
@@ -62,10 +66,17 @@ def plan_deployment(module: ModuleType, names: Iterable[str] = ()) -> Deployment
         raise LookupError(f"there is no environment {missing[0]!r}; there are {', '.join(sorted({each.name for each in roots})) or 'none'}")
     problems: list[str] = []
     found = _reached([each for each in roots if not wanted or each.name in wanted], problems)
-    deployed = [_deployed(each, found, problems) for each in found.values()]
+    deployed = [_deployed(each, problems) for each in found.values()]
     if not found:
         problems.append("there is no environment in it: make one with flyte.TaskEnvironment(name=...)")
-    return Deployment(environments=tuple(deployed), problems=tuple(dict.fromkeys(problems)))
+    tasks = [task for each in found.values() if isinstance(each, TaskEnvironment) for task in each.tasks.values()]
+    findings = check_tasks(tasks, set(found), root=root, copy_style=copy_style)
+    problems += [str(each) for each in findings if each.kind == "environment"]
+    return Deployment(
+        environments=tuple(deployed),
+        problems=tuple(dict.fromkeys(problems)),
+        findings=tuple(each for each in findings if each.kind != "environment"),
+    )
 
 
 def _reached(roots: list[Environment], problems: list[str]) -> dict[str, Environment]:
@@ -82,7 +93,7 @@ def _reached(roots: list[Environment], problems: list[str]) -> dict[str, Environ
     return found
 
 
-def _deployed(environment: Environment, found: Mapping[str, Environment], problems: list[str]) -> Deployed:
+def _deployed(environment: Environment, problems: list[str]) -> Deployed:
     tasks = list(environment.tasks.values()) if isinstance(environment, TaskEnvironment) else []
     plans = []
     for task in tasks:
@@ -90,7 +101,6 @@ def _deployed(environment: Environment, found: Mapping[str, Environment], proble
             plans.append(plan_for(task, root=True))
         except (TypeError, ValueError, BaseRuntimeError) as error:
             problems.append(f"task {task.name}: {error}")
-        problems += _undeclared(task, environment, found)
         problems += _of_triggers(task)
     return Deployed(
         name=environment.name,
@@ -102,23 +112,6 @@ def _deployed(environment: Environment, found: Mapping[str, Environment], proble
         plans=tuple(plans),
         triggers={task.name: tuple(map(_trigger, task.triggers)) for task in tasks if task.triggers},
     )
-
-
-def _undeclared(task: TaskTemplate[Any, Any, Any], environment: Environment, found: Mapping[str, Environment]) -> list[str]:
-    """:return: the tasks that it calls whose environments would not be there"""
-    if task.function is None:
-        return []
-    try:
-        parts = code_parts(task.function)
-    except (UncertainError, OSError, LookupError, SyntaxError):
-        return []  # what it calls cannot be told
-    called = [part.removeprefix("task ").partition(" #")[0] for part in parts if part.startswith("task ")]
-    return [
-        f"task {task.name} uses task {name}, and environment {name.rpartition('.')[0]!r} would not be deployed with it: write "
-        f"depends_on=[...] in environment {environment.name!r}, {_place(environment.declared_at)}"
-        for name in called
-        if "." in name and name.rpartition(".")[0] not in found
-    ]
 
 
 def _of_triggers(task: TaskTemplate[Any, Any, Any]) -> list[str]:

@@ -19,7 +19,7 @@ NOT_HERE = {
 #: options that become arguments of ``flyte.with_runcontext`` under the same name, where they were given
 PASSED = (
     "name", "project", "domain", "raw_data_path", "queue", "max_action_concurrency", "copy_style", "overwrite_cache", "disable_run_cache",
-    "explain", "check_determinism",
+    "explain", "check_determinism", "strict_remote",
 )  # fmt: skip
 
 
@@ -59,6 +59,7 @@ RUN_OPTIONS: tuple[click.Option, ...] = (
     _flag("--disable-run-cache", text="Neither read nor write the cache."),
     _flag("--explain", text="Say of every miss of the cache why it is one."),
     _flag("--check-determinism", text="Run every task that can be cached twice, and compare what comes out."),
+    _flag("--strict-remote", text="Warn of what passes on this machine and breaks in a pod."),
     _flag("--inline", text="Run tasks in threads of this process, for debuggers; limits are off."),
     _flag("--json", "as_json", text="Print one JSON object a line: the events, and the result last."),
     _flag("--plain", text="Print plain lines even on a terminal."),

@@ -123,6 +123,8 @@ class Engine:
         finally:
             status = outcome.status.value if outcome else "aborted"
             error = outcome.error._asdict() if outcome and outcome.error else None
+            for text in request.parting:
+                run.notice(text)
             run.emit("run.finished", status=status, seconds=time.monotonic() - began, error=error)
             del self._runs[name]
             self._pools.forget(run)
@@ -167,8 +169,8 @@ class Engine:
         known = {field.name for field in fields(RunRequest)} - {"invocation", "surroundings"}
         chosen = {key: value for key, value in options.items() if key in known}
         try:
-            # What started the run of its parent, and what an earlier run gave, are another run's.
-            own = {"name": "", "trigger": "", "recover": "", "force_rerun_actions": (), **chosen}
+            # What started the run of its parent, and what an earlier run gave, are another run's; what the program is like has been said.
+            own = {"name": "", "trigger": "", "recover": "", "force_rerun_actions": (), **chosen, "parting": ()}
             request = replace(parent.run.request, **{**own, "invocation": invocation})
             check_shape(request, "invocation", "surroundings", "notices")
             result = await self.run(request, parent=parent)

@@ -64,6 +64,8 @@ class RunRequest:
     domain: str = ""
     notices: tuple[str, ...] = ()
     """What the person has to know of the options that were given; said at the start."""
+    parting: tuple[str, ...] = ()
+    """What the person has to know of the program; said at the end, however the run ends."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """What was asked for that has no meaning on one machine; kept with the run, never acted on."""
 

@@ -96,7 +96,8 @@ def test_what_would_not_be_there_is_told(deploy: Deploy) -> None:
     assert "environment features" in out
     assert "environment spare" not in out
     assert "task train.score uses task spare.extra" in err
-    assert "depends_on=[...] in environment 'train', to_deploy.py:6" in err
+    assert "to_deploy.py:6: " in err
+    assert "depends_on=[...] in environment 'train'" in err
 
 
 def test_two_environments_of_one_name_are_told(deploy: Deploy) -> None:
