@@ -30,6 +30,7 @@ from localflyte.spec.options import Options
 from localflyte.spec.run import RunRequest
 from localflyte.spec.run import Surroundings
 from localflyte.wire.crossing import from_info
+from localflyte.worker.raised import with_frames
 
 if TYPE_CHECKING:
     from localflyte.settings import Settings
@@ -132,7 +133,7 @@ class Runner:
         request = RunRequest(invocation=invocation, surroundings=surroundings(), options=_said(shared), **own)
         result = await self._finish(request, lambda: self._warnings(task, args, kwargs, shared))
         if result.outcome.error is not None:
-            error = from_info(result.outcome.error)
+            error = with_frames(from_info(result.outcome.error))
             error.run_name, error.run_url = result.name, Run(result.name, result.folder, task, invocation, ()).url  # type: ignore[attr-defined]
             raise error
         return Run(result.name, result.folder, task, invocation, result.outcome.outputs)
@@ -365,9 +366,10 @@ def _serve_inline(sock: Any) -> Callable[[], None]:
 
 def _kept_sinks(settings: Settings, folder: str, notice: Callable[[str], None]) -> tuple[Any, ...]:
     """:return: the sinks that every run has, whoever watches it: its logs, and its page at the end"""
+    from localflyte.observe.lending import Keeper
     from localflyte.observe.logs import LogSink
     from localflyte.observe.page import PageSink
     from localflyte.observe.prompt import PromptSink
 
     kept = (LogSink(folder, notice, settings.log_cap_bytes), PageSink(folder))
-    return (*kept, PromptSink(folder, terminal)) if (terminal := _terminal()) else kept
+    return (*kept, PromptSink(folder, terminal), Keeper(terminal)) if (terminal := _terminal()) else kept

@@ -16,16 +16,24 @@ TESTS = Path(__file__).resolve().parent
 SECONDS = 30.0
 
 
-def type_into(home: Path, task: str, inputs: Sequence[str], answers: Sequence[bytes], program: str = "debugged.py") -> tuple[str, int]:
+def type_into(
+    home: Path,
+    task: str,
+    inputs: Sequence[str],
+    answers: Sequence[bytes],
+    program: str = "debugged.py",
+    options: Sequence[str] = ("--plain",),
+) -> tuple[str, int]:
     """Run a task from a terminal, and answer each prompt of the debugger.
 
+    :param options: of the command
     :return: what the terminal showed, and the exit status
     """
     pid, terminal = pty.fork()
     if pid == 0:
         os.environ.update(LOCALFLYTE_HOME=str(home), PYTHONPATH=os.pathsep.join([str(TESTS), str(TESTS.parent)]), TERM="dumb")
         path = str(TESTS / "programs" / program)
-        os.execv(sys.executable, [sys.executable, "-m", "localflyte", "run", "--plain", path, task, *inputs])
+        os.execv(sys.executable, [sys.executable, "-m", "localflyte", "run", *options, path, task, *inputs])
     shown, end, left = b"", time.monotonic() + SECONDS, list(answers)
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 1.0)[0]:

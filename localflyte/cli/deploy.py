@@ -36,8 +36,8 @@ __all__ = ("deploy",)
 @click.argument("names", metavar="[ENVIRONMENT]...", nargs=-1)
 def deploy(dry_run: bool, root_dir: str | None, copy_style: str, as_json: bool, file: str, names: tuple[str, ...]) -> int:
     """Print what a cluster would be given of FILE: its environments and what they depend on, with their tasks, images, resources, queues
-    and secrets (by name). What a deployment would be refused for, or would fail for once it is there, comes last, and the exit code is 1. What passes on this
-    machine and may break in a pod is told as a warning.
+    and secrets (by name). What a deployment would be refused for, or would fail for once it is there, comes last, and the exit code is 1.
+    What passes on this machine and may break in a pod is told as a warning.
     """
     path = check_file(file)
     if not dry_run:

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from typing import TextIO
 
+from localflyte.observe.lending import Turns
+from localflyte.observe.lending import lent
 from localflyte.observe.lines import Backlog
 from localflyte.observe.lines import Item
 from localflyte.observe.lines import Lines
 from localflyte.observe.lines import whose
 from localflyte.observe.plain import TOLD
 from localflyte.observe.plain import describe
-from localflyte.observe.plain import lent
 from localflyte.observe.plain import tell_failure
 from localflyte.observe.pump import Pump
 from localflyte.observe.tally import Counts
@@ -53,6 +54,7 @@ class LiveConsole:
     def __init__(self, stream: TextIO, notice: Callable[[str], None] | None = None) -> None:
         self.tally = Tally()
         self._stream = stream
+        self._turns = Turns(stream)
         self._notice = notice
         self._lock = threading.Lock()
         self._backlog = Backlog()
@@ -95,10 +97,18 @@ class LiveConsole:
                 screen.close(self.tally.summary() if self.tally.status else "", self.tally)
             except Exception as error:  # noqa: BLE001 - whatever a terminal does, the run goes on
                 self._failed(error)
+        self._turns.close()
 
     def _draw(self) -> None:
         if self._set_aside:
             return
+        with self._turns.taken() as is_ours:
+            if is_ours:
+                self._draw_now()
+            else:
+                self._screen = None  # a debugger prints below it by now: a new tree comes below that
+
+    def _draw_now(self) -> None:
         if self._lent:
             if self._screen is not None:
                 self._screen.close("", self.tally)  # what is drawn stays above, and a new tree comes below

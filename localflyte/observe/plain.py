@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TextIO
 
+from localflyte.observe.lending import lent
 from localflyte.observe.lines import Backlog
 from localflyte.observe.lines import Item
 from localflyte.observe.lines import Lines
@@ -18,23 +19,13 @@ from localflyte.observe.text import duration
 from localflyte.observe.text import one_line
 from localflyte.spec.event import Event
 
-__all__ = ("TOLD", "PlainConsole", "describe", "is_terminal", "lent", "tell_failure", "write_lines")
+__all__ = ("TOLD", "PlainConsole", "describe", "is_terminal", "tell_failure", "write_lines")
 
 PAUSE = 0.02  # seconds between two writes, so that thousands of events a second share one
 #: the kinds of event that a console says something about
 TOLD = frozenset(
     ("log", "run.started", "run.finished", "action.miss", "attempt.ended", "action.retrying", "action.finished", "action.report", "notice")
 )
-_LENDING = {"attempt.paused": 1, "attempt.resumed": -1, "condition.ended": -1}
-
-
-def lent(event: Event) -> int:
-    """:return: by how much an event changes the number of those who have the terminal to themselves: debuggers, and questions"""
-    if event.kind == "condition.waiting":
-        return 1 if event.data.get("here") else 0
-    if event.kind == "condition.ended" and not event.data.get("here"):
-        return 0
-    return _LENDING.get(event.kind, 0)
 
 
 class PlainConsole:

@@ -34,6 +34,8 @@ def find_state(scopes: Iterable[Scope]) -> list[Finding]:
 def _of_module(module: str, file: str, scopes: list[Scope]) -> Iterator[Finding]:
     mine = {scope.task.name: {**scope.uses.variables, **_classes(scope.uses.classes())} for scope in scopes}
     names = sorted({name for held in mine.values() for name in held})
+    if not names:
+        return
     theirs = _imported(module, file, list(mine), names)
     if theirs is None or not any(_differing(mine[task], *theirs, task) for task in mine):
         return

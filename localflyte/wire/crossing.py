@@ -57,6 +57,7 @@ _BY_CODE: tuple[tuple[str, type[errors.BaseRuntimeError]], ...] = (
     ("Interrupted", errors.TaskInterruptedError),
     ("PrimaryContainerNotFound", errors.PrimaryContainerNotFoundError),
     ("RetriesExhausted", errors.RetriesExhaustedError),
+    ("BdbQuit", errors.NonRecoverableError),  # a person has left the debugger, and does not want to be asked again
     ("Unknown", errors.RuntimeUnknownError),
     ("InvalidImageName", errors.InvalidImageNameError),
     ("ImagePullBackOff", errors.ImagePullBackOffError),

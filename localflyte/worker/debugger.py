@@ -37,7 +37,12 @@ def hook(*args: Any, **kwargs: Any) -> Any:
             f"breakpoint() at {where}: there is no terminal to debug on. Start the run from one, with neither input nor error output "
             f"redirected, or set env_vars={{'PYTHONBREAKPOINT': '0'}} to pass over breakpoints."
         )
-    from localflyte.worker.terminal import stop_at
+    port.tell("paused", {"where": where})  # first of all: what comes next takes a while, which is not the task's
+    try:
+        from localflyte.worker.terminal import stop_at
 
-    stop_at(frame, where, _terminal, port)
+        stop_at(frame, where, _terminal, port)
+    except BaseException:
+        port.tell("resumed", {})
+        raise
     return None

@@ -24,6 +24,7 @@ from localflyte.worker import debugger
 from localflyte.worker.link import EngineGoneError
 from localflyte.worker.link import Link
 from localflyte.worker.loading import find_task
+from localflyte.worker.raised import keep_raised
 from localflyte.worker.steps import decode
 from localflyte.worker.steps import encode
 from localflyte.worker.steps import failed
@@ -91,7 +92,9 @@ class _Served:
         except (EngineGoneError, TaskEndedError):
             raise
         except BaseException as error:  # noqa: BLE001 - SystemExit of a task is its own failure too
-            return False, failed(request, error)
+            info = failed(request, error)
+            keep_raised(info.traceback, error)
+            return False, info
 
     def _call(self, task: Any, values: dict[str, Any]) -> Any:
         if task.is_async:

@@ -28,6 +28,7 @@ from localflyte.wire.frames import pack_frame
 from localflyte.wire.messages import error_from_wire
 from localflyte.wire.messages import outputs_from_wire
 from localflyte.wire.messages import plan_to_wire
+from localflyte.worker.raised import with_frames
 
 __all__ = ("Caller", "EngineGoneError", "Link", "Waiter")
 
@@ -380,4 +381,4 @@ def _outputs(message: list[Any] | None) -> tuple[Packed, ...]:
     _, _, ok, payload, *_ = message
     if ok:
         return outputs_from_wire(payload)
-    raise from_info(error_from_wire(payload))
+    raise with_frames(from_info(error_from_wire(payload)))

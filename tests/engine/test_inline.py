@@ -17,6 +17,7 @@ import localflyte as flyte
 from localflyte import errors
 from localflyte.cli import main
 from localflyte.engine.thread import close_engine
+from localflyte.worker import raised
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +97,24 @@ def test_the_command_line_has_a_flag(monkeypatch: pytest.MonkeyPatch, capfd: pyt
     monkeypatch.setenv("LOCALFLYTE_ISOLATION", "process")
     assert main(["run", "--inline", inlined.__file__, "where"]) == 0
     assert str(os.getpid()) in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("task", [inlined.fails, inlined.calls_what_fails])
+def test_a_debugger_finds_the_frames_of_the_task_in_the_error(task: Any) -> None:
+    """`pdb.post_mortem()` goes to the innermost frame, whose variables are there to be looked at."""
+    with pytest.raises(errors.RuntimeUserError) as caught:
+        flyte.run(task)
+    trace = caught.tb
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    assert (trace.tb_frame.f_code.co_name, trace.tb_frame.f_locals["beside"]) == ("divides", 42)
+
+
+def test_what_was_raised_is_not_kept_for_ever() -> None:
+    for number in range(raised.MOST + 1):
+        raised.keep_raised(f"traceback {number}", ValueError(str(number)))
+    assert len(raised._raised) == raised.MOST
+    assert "traceback 0" not in raised._raised
 
 
 def test_a_breakpoint_gets_the_terminal(home: Path) -> None:

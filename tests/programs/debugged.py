@@ -28,6 +28,24 @@ async def two() -> list[int]:
     return list(await asyncio.gather(inner.aio(1), inner.aio(2)))
 
 
+@env.task
+def unhurried(x: int) -> int:
+    y = 2 * x
+    breakpoint()  # noqa: T100 - what this is about
+    return y
+
+
+@env.task(retries=3)
+def left() -> int:
+    breakpoint()  # noqa: T100 - what this is about
+    return 1
+
+
+@env.task(retries=3)
+async def leaves() -> int:
+    return left()
+
+
 @env.task(env_vars={"PYTHONBREAKPOINT": "0"})
 def passes_over() -> str:
     breakpoint()  # noqa: T100 - what this is about

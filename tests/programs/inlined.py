@@ -81,6 +81,21 @@ def reused() -> int:
     return os.getpid()
 
 
+def divides(x: int) -> int:
+    beside = 42
+    return beside // x
+
+
+@env.task
+def fails() -> int:
+    return divides(0)
+
+
+@env.task
+def calls_what_fails() -> int:
+    return fails()
+
+
 @env.task
 async def stops() -> int:
     y = 1

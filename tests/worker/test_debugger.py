@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -12,6 +15,12 @@ from terminals import type_into
 
 import localflyte as flyte
 from localflyte.engine.clocks import Clocks
+from localflyte.worker.lineedit import LineEditor
+from localflyte.worker.terminal import _Debugger
+
+
+class FakePort:
+    def tell(self, kind: str, data: Any) -> None: ...
 
 
 def test_a_person_looks_into_a_task_and_its_bounds_wait(home: Path) -> None:
@@ -30,10 +39,54 @@ def test_two_tasks_have_the_terminal_one_after_the_other(home: Path) -> None:
     assert status == 0
 
 
-def test_who_quits_the_debugger_ends_the_task(home: Path) -> None:
-    shown, status = type_into(home, "main", ["--x", "1"], [b"q\n"])
-    assert "BdbQuit" in shown
+@pytest.mark.parametrize("leave", [b"q\n", b"\x04"], ids=["quit", "Ctrl-D"])
+def test_who_quits_the_debugger_ends_the_task_and_is_not_asked_again(home: Path, leave: bytes) -> None:
+    """Neither the task nor its caller is retried."""
+    shown, status = type_into(home, "leaves", [], [leave])
+    assert re.search(r"^Error  BdbQuit: the debugger was left at .*debugged.py:\d+ with quit", shown, re.MULTILINE), shown
+    assert shown.count("(Pdb) ") == 1
+    assert "bdb.py" not in shown
     assert status == 1
+
+
+@pytest.mark.parametrize("options", [("--plain",), ("--plain", "--inline")], ids=["process", "inline"])
+def test_lines_are_edited_and_remembered(home: Path, options: tuple[str, ...]) -> None:
+    """Arrow keys, and a name completed by the tabulator."""
+    answers = [b"p x\n", b"\x1b[A\x7fy\n", b"p x + 1000\x1b[D\x1b[D\x1b[D\x7f2\n", b"p unhur\t\n", b"c\n"]
+    shown, status = type_into(home, "unhurried", ["--x", "21"], answers, options=options)
+    lines = shown.replace("\r", "").split("\n")
+    assert {"21", "42", "2021"} <= set(lines), shown
+    assert status == 0
+
+
+def test_ctrl_c_empties_the_line_and_ends_nothing(home: Path) -> None:
+    shown, status = type_into(home, "unhurried", ["--x", "21"], [b"p nonsense\x03p x\n", b"c\n"])
+    assert "\n21\r\n" in shown
+    assert "NameError" not in shown
+    assert status == 0
+
+
+def test_the_tree_is_not_drawn_over_the_debugger(home: Path) -> None:
+    """What the debugger prints first begins a line of its own, and its prompt is what the person's line follows."""
+    shown, status = type_into(home, "unhurried", ["--x", "21"], [b"p x\n", b"c\n"], options=())
+    assert "(Pdb) p x\r\n21\r\n(Pdb) c\r\n" in shown
+    assert re.search(r"\n> .*debugged.py\(\d+\)unhurried", shown), shown
+    assert status == 0
+
+
+def test_without_readline_there_are_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "readline", None)
+    master, device = os.openpty()
+    try:
+        with pytest.raises(OSError, match="lines cannot be edited here"):
+            LineEditor(device, lambda text, state: None)
+        debugger = _Debugger(device, "here", FakePort())  # type: ignore[arg-type]
+        assert (debugger.prompt, debugger.stdin.fileno()) == ("(Pdb) ", device)
+        debugger.stdin.close()
+        debugger.stdout.close()
+    finally:
+        os.close(master)
+        os.close(device)
 
 
 def test_without_a_terminal_a_breakpoint_is_an_error_that_says_so(home: Path) -> None:
