@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
-from types import ModuleType
 from typing import Any
 
 from localflyte.api.environment import Environment
 from localflyte.api.environment import TaskEnvironment
+from localflyte.api.registry import environments
 from localflyte.api.resolve import plan_for
 from localflyte.api.task import TaskTemplate
 from localflyte.errors import BaseRuntimeError
@@ -50,16 +52,15 @@ class Deployment:
     """What passes on this machine and may break there."""
 
 
-def plan_deployment(module: ModuleType, names: Iterable[str] = (), *, root: str, copy_style: str) -> Deployment:
+def plan_deployment(roots: Sequence[Environment], names: Iterable[str] = (), *, root: str, copy_style: str) -> Deployment:
     """Collect what would be deployed.
 
-    :param module: the loaded program: the environments that it holds, and what they depend on
+    :param roots: the environments that are asked for; what they depend on comes along
     :param names: of environments; all by default
     :param root: the root folder of the project
     :param copy_style: which of its files the code bundle would hold
     :raises LookupError: if it has no environment of a name
     """
-    roots = [value for value in vars(module).values() if isinstance(value, Environment)]
     wanted = list(names)
     missing = [name for name in wanted if name not in {each.name for each in roots}]
     if missing:
@@ -68,7 +69,7 @@ def plan_deployment(module: ModuleType, names: Iterable[str] = (), *, root: str,
     found = _reached([each for each in roots if not wanted or each.name in wanted], problems)
     deployed = [_deployed(each, problems) for each in found.values()]
     if not found:
-        problems.append("there is no environment in it: make one with flyte.TaskEnvironment(name=...)")
+        problems.append(_nothing())
     tasks = [task for each in found.values() if isinstance(each, TaskEnvironment) for task in each.tasks.values()]
     findings = check_tasks(tasks, set(found), root=root, copy_style=copy_style)
     problems += [str(each) for each in findings if each.kind == "environment"]
@@ -88,9 +89,27 @@ def _reached(roots: list[Environment], problems: list[str]) -> dict[str, Environ
         if known is environment:
             ahead += [each for each in environment.depends_on if found.get(each.name) is not each]
         else:
-            places = " and ".join(_place(each.declared_at) for each in (known, environment))
-            problems.append(f"two environments are called {environment.name!r}, {places}; give one of them another name")
+            problems.append(_twice(known, environment))
     return found
+
+
+def _twice(one: Environment, other: Environment) -> str:
+    if one.declared_at != other.declared_at:
+        places = " and ".join(_place(each.declared_at) for each in (one, other))
+        return f"two environments are called {one.name!r}, {places}; give one of them another name"
+    file = one.declared_at.rpartition(":")[0]
+    names = sorted(name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None) == file)
+    return (
+        f"environment {one.name!r}, {_place(one.declared_at)}, is made twice: its file was imported as {' and as '.join(names)}. "
+        "Choose the folder that the imports count from with --root-dir"
+    )
+
+
+def _nothing() -> str:
+    others = sorted({each.name for each in environments() if isinstance(each, Environment)})
+    if others:
+        return f"there is no environment in it; the modules that it imports make {', '.join(map(repr, others))}: --all takes them, too"
+    return "there is no environment in it: make one with flyte.TaskEnvironment(name=...)"
 
 
 def _deployed(environment: Environment, problems: list[str]) -> Deployed:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from importlib.util import spec_from_file_location
@@ -22,7 +24,11 @@ from localflyte.errors import TaskNotFoundError
 if TYPE_CHECKING:
     from localflyte.api.task import TaskTemplate
 
-__all__ = ("check_file", "find_task", "load_file", "load_program", "tasks_of")
+__all__ = ("check_file", "files_of", "find_task", "import_file", "load_file", "load_program", "tasks_of")
+
+
+#: Folders with code of others.
+_NOT_SOURCES = frozenset(("build", "dist", "node_modules", "site-packages", "venv"))
 
 
 def check_file(path: str) -> str:
@@ -74,6 +80,39 @@ def load_file(path: str, *, root_dir: str | None = None) -> ModuleType:
     return module
 
 
+def files_of(path: str, *, recursive: bool) -> list[str]:
+    """List the Python files that a person means by a file or a folder.
+
+    :param recursive: whether those in folders below count as well
+    :raises click.UsageError: if there are none
+    """
+    if not os.path.isdir(path):
+        return [check_file(path)]
+    found = []
+    for folder, folders, names in os.walk(os.path.abspath(path)):
+        folders[:] = sorted(name for name in folders if recursive and not name.startswith((".", "__")) and name not in _NOT_SOURCES)
+        found += [os.path.join(folder, name) for name in sorted(names) if name.endswith(".py") and name != "__init__.py"]
+    if not found:
+        raise click.UsageError(f"there is no Python file in {path!r}" + ("" if recursive else "; --recursive looks into its folders, too"))
+    return found
+
+
+def import_file(path: str, *, root_dir: str | None = None) -> ModuleType:
+    """Import a file under the name that it has below the project's root, as other modules of the project import it.
+
+    :param path: the absolute path of the file
+    :param root_dir: the project's root; the current folder by default
+    :raises BaseException: whatever the file raises
+    """
+    root = os.path.abspath(root_dir or os.getcwd())
+    name = os.path.relpath(path, root).removesuffix(".py").replace(os.sep, ".")
+    if not all(part.isidentifier() for part in name.split(".")):
+        return load_file(path, root_dir=root_dir)
+    if root not in sys.path:
+        sys.path.append(root)
+    return import_module(name)
+
+
 def load_program(
     path: str,
     *,
@@ -82,11 +121,13 @@ def load_program(
     domain: str | None = None,
     images: Sequence[str] = (),
     verbose: int = 0,
+    load: Callable[..., ModuleType] = load_file,
 ) -> ModuleType:
     """Load a file as a command does for a person: under the name flyte, and with the traceback of what it raises.
 
     :param path: the absolute path of the file
     :param images: ``NAME=URI``, or a URI alone for the default
+    :param load: how: `load_file` or `import_file`
     :raises click.exceptions.Exit: if it could not be loaded, after that was said
     """
     from localflyte.bridges import flyte
@@ -97,7 +138,7 @@ def load_program(
     level = max(10, 40 - 10 * verbose) if verbose else None
     init(project=project, domain=domain, root_dir=root_dir, images=named, log_level=level)
     try:
-        return load_file(path, root_dir=root_dir)
+        return load(path, root_dir=root_dir)
     except KeyboardInterrupt:
         raise
     except SystemExit as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from localflyte.api import registry
 from localflyte.cli import main
 
 Deploy = Callable[..., tuple[int, str, str]]
@@ -137,6 +138,71 @@ def test_it_is_one_object_of_json_for_programs(deploy: Deploy) -> None:
     assert [each["name"] for each in row["environments"]] == ["train", "features"]
     assert row["environments"][0]["plans"][0]["env_vars"] == ["A", "MODE"]
     assert len(row["problems"]) == 1
+
+
+def test_what_may_break_in_a_pod_is_a_warning(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OF_MINE", "1")
+    text = 'import flyte, os\nenv = flyte.TaskEnvironment("env")\n@env.task\ndef task() -> str: return os.environ["OF_MINE"]\n'
+    code, out, err = deploy("--dry-run", "to_deploy.py", text=text)
+    assert code == 0
+    assert "strict-remote: to_deploy.py:4: task env.task reads the variable OF_MINE" in err
+    _, out, _ = deploy("--dry-run", "--json", "to_deploy.py", text=text)
+    assert [each["kind"] for each in json.loads(out)["findings"]] == ["variable"]
+
+
+@pytest.fixture
+def package(deploy: Deploy, tmp_path: Path) -> Iterator[Deploy]:
+    """A project whose environments are not in the file that is named."""
+    folder = tmp_path / "src" / "deploy_package"
+    (folder / "below").mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "envs.py").write_text('import flyte\nenv = flyte.TaskEnvironment("shared")\n')
+    (folder / "main.py").write_text("from deploy_package.below.tasks import first\n")
+    (folder / "below" / "tasks.py").write_text("from deploy_package.envs import env\n@env.task\ndef first() -> None: ...\n")
+    (folder / "below" / "more-tasks.py").write_text('import flyte\nmore = flyte.TaskEnvironment("more")\n')
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "broken.py").write_text("1 / 0\n")
+    known = list(registry.environments())
+    registry.environments().clear()
+    yield deploy
+    registry.environments()[:0] = known
+    for name in [name for name in sys.modules if "deploy_package" in name or name.startswith("more-tasks")]:
+        del sys.modules[name]
+
+
+def test_environments_of_the_modules_that_a_file_imports(package: Deploy) -> None:
+    code, out, err = package("--dry-run", "--root-dir", "src", "src/deploy_package/main.py")
+    assert (code, out.strip()) == (1, "")
+    assert "the modules that it imports make 'shared': --all takes them, too" in err
+
+
+def test_all_takes_them(package: Deploy) -> None:
+    code, out, _ = package("--dry-run", "--all", "--root-dir", "src", "src/deploy_package/main.py")
+    assert code == 0
+    assert "environment shared" in out
+    assert "task shared.first" in out
+
+
+@pytest.mark.parametrize(("arguments", "is_there"), [(("--all", "src/deploy_package"), False), (("-r", "src/deploy_package/below"), True)])
+def test_all_of_a_folder_and_of_those_below(package: Deploy, arguments: tuple[str, ...], is_there: bool) -> None:
+    code, out, _ = package("--dry-run", "--root-dir", "src", *arguments)
+    assert (code, "environment more" in out) == (0, is_there)
+
+
+def test_a_folder_without_python_is_told(package: Deploy, tmp_path: Path) -> None:
+    (tmp_path / "bare").mkdir()
+    assert "no Python file in 'bare'; --recursive looks" in package("--dry-run", "--all", "bare")[2]
+    assert "no Python file in 'bare'\n" in package("--dry-run", "-r", "bare")[2]
+
+
+def test_a_file_that_is_imported_under_two_names_is_told(package: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As happens where the sources lie in a folder that the imports do not count from."""
+    monkeypatch.syspath_prepend(str(tmp_path / "src"))
+    code, _, err = package("--dry-run", "--recursive", "src")
+    assert code == 1
+    assert "environment 'shared', src/deploy_package/envs.py:2, is made twice" in err
+    assert "imported as deploy_package.envs and as src.deploy_package.envs" in err
+    assert "--root-dir" in err
 
 
 @pytest.mark.parametrize(
