@@ -29,6 +29,12 @@ _INSTALLS = re.compile(r"\b(pip|uv|conda|mamba|poetry|pixi|install|pdm)\b")
 _NOTHING = frozenset(("apt", "env", "workdir", "source_file", "source_folder", "code_bundle", "dockerignore"))
 
 
+class _Locked(str):
+    """A name in a lock file, which has all that is needed as well."""
+
+    __slots__ = ()
+
+
 class _UntoldError(Exception):
     """Raised where it cannot be told what a layer brings."""
 
@@ -127,7 +133,7 @@ def _project(layer: Layer) -> Iterator[str]:
     lock = layer.get("uvlock") or layer.get("poetry_lock") or ""
     if os.path.isfile(lock):
         with open(lock, "rb") as file:
-            yield from (each["name"] for each in tomllib.load(file).get("package", ()))
+            yield from (_Locked(each["name"]) for each in tomllib.load(file).get("package", ()))
 
 
 _READERS: dict[str, Callable[[Layer], Iterator[str]]] = {
@@ -150,7 +156,8 @@ def _with_needs(requirements: list[str]) -> set[str]:
     from importlib.metadata import requires
 
     found: set[str] = set()
-    ahead = [(each, each not in FLYTE) for each in requirements]
+    complete = {*FLYTE, *(normal(each) for each in requirements if isinstance(each, _Locked))}
+    ahead = [(each, True) for each in requirements]
     while ahead:
         text, asked = ahead.pop()
         match = _NAME.match(text)
@@ -162,7 +169,7 @@ def _with_needs(requirements: list[str]) -> set[str]:
         try:
             needs = requires(name) or []
         except PackageNotFoundError:
-            if asked:
+            if asked and name not in complete:
                 raise _UntoldError from None
             continue
         extras = match is not None and bool(match[2])

@@ -166,8 +166,9 @@ def package(deploy: Deploy, tmp_path: Path) -> Iterator[Deploy]:
     registry.environments().clear()
     yield deploy
     registry.environments()[:0] = known
-    for name in [name for name in sys.modules if "deploy_package" in name or name.startswith("more-tasks")]:
-        del sys.modules[name]
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)) or "deploy_package" in name:
+            del sys.modules[name]
 
 
 def test_environments_of_the_modules_that_a_file_imports(package: Deploy) -> None:
@@ -192,7 +193,7 @@ def test_all_of_a_folder_and_of_those_below(package: Deploy, arguments: tuple[st
 def test_a_folder_without_python_is_told(package: Deploy, tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
     assert "no Python file in 'bare'; --recursive looks" in package("--dry-run", "--all", "bare")[2]
-    assert "no Python file in 'bare'\n" in package("--dry-run", "-r", "bare")[2]
+    assert "no Python file in 'bare'. See" in package("--dry-run", "-r", "bare")[2]
 
 
 def test_a_file_that_is_imported_under_two_names_is_told(package: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from programs import unportable
 
 import localflyte as flyte
 from localflyte.api.task import TaskTemplate
+from localflyte.bridges import flyte as flyte_bridge
 from localflyte.cli import main
 from localflyte.engine.thread import close_engine
 from localflyte.errors import RuntimeUserError
@@ -37,8 +38,12 @@ def test_programs_that_run_anywhere_yield_nothing(name: str) -> None:
 def test_the_example_yields_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = TESTS.parent / "examples"
     monkeypatch.syspath_prepend(str(examples))
-    report = importlib.import_module("stdlib_report")
-    assert check_tasks([report.main], None, root=str(examples)) == []
+    flyte_bridge.install()
+    try:
+        report = importlib.import_module("stdlib_report")
+        assert check_tasks([report.main], None, root=str(examples)) == []
+    finally:
+        flyte_bridge.uninstall()
 
 
 @pytest.mark.parametrize(
