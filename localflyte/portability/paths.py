@@ -53,11 +53,13 @@ def find_paths(scope: Scope) -> Iterator[Finding]:
     task = scope.task
     defaults = {name: each.default for name, each in task.interface.inputs.items()}
     yield from find_paths_in_inputs(task, defaults)
+    # What a module makes of its own place, a pod makes of another.
+    written = {node.value for code in scope.codes for node in code.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     for code in scope.functions:
         for node in code.nodes:
             if not isinstance(node, ast.Call):
                 continue
-            for path in _literals(node, code, scope):
+            for path in (each for each in _literals(node, code, scope) if each in written):
                 called = ast.unparse(node.func)
                 yield Finding(
                     "path",

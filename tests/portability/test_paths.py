@@ -84,7 +84,8 @@ def test_a_literal_is_found(look, file: Path, expression: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["open('/dev/null')", "open('/nowhere/at/all')", "open('relative.txt')", "open(x)", "print({})", "{}"]
+    "expression",
+    ["open('/dev/null')", "open('/nowhere/at/all')", "open('relative.txt')", "open(x)", "open(__file__)", "open(HERE)", "print({})", "{}"],
 )
 def test_a_literal_that_is_none_is_not(look, file: Path, expression: str) -> None:
-    assert look(TASK + f"len(str({expression.replace('{}', repr(str(file)))}))", kind="path") == []
+    assert look("HERE = str(__file__)\n" + TASK + f"len(str({expression.replace('{}', repr(str(file)))}))", kind="path") == []
