@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from localflyte.api.task import TaskTemplate
+from localflyte.portability.code import Texts
 from localflyte.portability.declared import declared_by
+from localflyte.portability.imports import _is_included
 from localflyte.spec.image import Image
 from localflyte.spec.image import PythonWheels
 
@@ -119,6 +122,17 @@ def test_what_each_layer_brings(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_told_is_not(image: object) -> None:
     assert declared_by(image) is None
+
+
+def test_a_task_without_an_environment_includes_nothing() -> None:
+    assert not _is_included(__file__, TaskTemplate(name="made.elsewhere"))
+
+
+def test_what_is_no_python_has_no_tree(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("def (")
+    texts = Texts()
+    assert (texts.tree(str(tmp_path / "broken.py")), texts.tree(str(tmp_path / "nowhere.py"))) == (None, None)
+    assert texts.of_module("nowhere", str(tmp_path / "nowhere.py")) is None
 
 
 def test_a_module_outside_of_the_root_folder_is_found(look) -> None:

@@ -12,6 +12,7 @@ TASK = "@env.task\ndef task(x: int = 1) -> str: return "
 READS = {
     "by subscript": ("import os\n" + TASK + "os.environ['MINE']", True),
     "by get": ("import os\n" + TASK + "os.environ.get('MINE', '')", True),
+    "beside what cannot be followed": ("import importlib, os\n" + TASK + "importlib.import_module('ot' + 'her') and os.environ['MINE']", True),
     "by getenv": ("from os import getenv\n" + TASK + "getenv('MINE')", True),
     "by another name": ("from os import environ as e\n" + TASK + "e['MINE']", True),
     "by a constant": ("import os\nNAME = 'MINE'\n" + TASK + "os.environ[NAME]", True),

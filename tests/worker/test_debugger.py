@@ -15,6 +15,7 @@ from terminals import type_into
 
 import localflyte as flyte
 from localflyte.engine.clocks import Clocks
+from localflyte.worker import debugger
 from localflyte.worker.lineedit import LineEditor
 from localflyte.worker.terminal import _Debugger
 
@@ -80,18 +81,30 @@ def test_without_readline_there_are_plain_lines(monkeypatch: pytest.MonkeyPatch)
     try:
         with pytest.raises(OSError, match="lines cannot be edited here"):
             LineEditor(device, lambda text, state: None)
-        debugger = _Debugger(device, "here", FakePort())  # type: ignore[arg-type]
-        assert (debugger.prompt, debugger.stdin.fileno()) == ("(Pdb) ", device)
-        debugger.stdin.close()
-        debugger.stdout.close()
+        plain = _Debugger(device, "here", FakePort())  # type: ignore[arg-type]
+        assert (plain.prompt, plain.stdin.fileno()) == ("(Pdb) ", device)
+        plain.stdin.close()
+        plain.stdout.close()
     finally:
         os.close(master)
         os.close(device)
 
 
+def test_where_the_terminal_is_gone_the_clocks_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    port = FakePort()
+    port.tell = lambda kind, data: told.append(kind)  # type: ignore[method-assign]
+    monkeypatch.setattr("localflyte.api.port.current_port", lambda: port)
+    monkeypatch.setattr(debugger, "_terminal", "/nowhere")
+    monkeypatch.delenv("PYTHONBREAKPOINT", raising=False)
+    with pytest.raises(OSError, match="/nowhere"):
+        debugger.hook()
+    assert told == ["paused", "resumed"]
+
+
 def test_without_a_terminal_a_breakpoint_is_an_error_that_says_so(home: Path) -> None:
     with pytest.raises(flyte.errors.RuntimeUserError, match=r"debugged.py:\d+: there is no terminal"):
-        flyte.run(debugged.main, 1)
+        flyte.run(debugged.unhurried, 1)
 
 
 def test_breakpoints_can_be_passed_over(home: Path) -> None:
