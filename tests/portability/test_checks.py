@@ -10,6 +10,7 @@ import pytest
 from programs import unportable
 
 import localflyte as flyte
+from localflyte import initialize
 from localflyte.api.task import TaskTemplate
 from localflyte.bridges import flyte as flyte_bridge
 from localflyte.cli import main
@@ -24,6 +25,13 @@ TASK = "@env.task\ndef task(x: int = 1) -> int: return "
 TESTS = Path(__file__).resolve().parent.parent
 #: What the programs of the other tests do that breaks in a pod: they declare no images.
 KNOWN = {"frames": {"package"}}
+
+
+@pytest.fixture(autouse=True)
+def root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project is that of the tests, whatever an earlier one has said."""
+    monkeypatch.setattr(initialize, "_config", None)
+    monkeypatch.chdir(TESTS)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (TESTS / "programs").glob("*.py") if path.stem != "dying"))
