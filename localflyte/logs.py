@@ -1,7 +1,8 @@
 """flyte.logger and flyte.system_logger: the loggers of tasks and of localflyte, made when one of them is first used.
 
 They write to standard error, which in a task is captured with everything else that the attempt prints. Neither propagates,
-and the loggers of other libraries stay as they are.
+and the loggers of other libraries stay as they are. What a task logs with `logger` is handed on to the program that waits for
+the run as well, for its handlers.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import logging
 import os
 import sys
 
+from localflyte.api.logged import Carrier
 from localflyte.api.records import stamp
 from localflyte.api.records import stamp_records
 
-__all__ = ("configure", "logger", "say_once", "system_logger")
+__all__ = ("configure", "environment", "logger", "say_once", "system_logger")
+
+LEVEL, USER_LEVEL, FORMAT, RESET_ROOT = "LOG_LEVEL", "USER_LOG_LEVEL", "LOG_FORMAT", "FLYTE_RESET_ROOT_LOGGER"
 
 _said: set[str] = set()
 
@@ -27,18 +31,37 @@ def configure(
     :param level: the level of `system_logger`
     :param user_level: the level of `logger`
     :param log_format: ``"console"`` or ``"json"``
-    :param reset_root_logger: let the root logger write in the same way, in place of its own handlers
+    :param reset_root_logger: let the root logger write in the same way and from the same level on, in place of its own handlers
     """
+    global _said_format  # noqa: PLW0603 - of the process, as the loggers are
     if level is not None:
         system_logger.setLevel(level)
     if user_level is not None:
         logger.setLevel(user_level)
     if log_format is not None:
+        _said_format = log_format
         for each in (logger, system_logger):
             for handler in each.handlers:
-                handler.setFormatter(_formatter(log_format))
+                if isinstance(handler, _StandardError):  # what a program has added writes as the program wants
+                    handler.setFormatter(_formatter(log_format))
     if reset_root_logger:
-        logging.getLogger().handlers[:] = [_handler(log_format or _format_from_environment())]
+        root = logging.getLogger()
+        root.handlers[:] = [_handler(log_format or _format())]
+        root.setLevel(system_logger.level)
+
+
+def environment() -> dict[str, str]:
+    """:return: the variables by which tasks log as this process does, where that is not what its own variables say already"""
+    found = {}
+    if system_logger.level != _level(LEVEL, logging.WARNING):
+        found[LEVEL] = str(system_logger.level)
+    if logger.level != _level(USER_LEVEL, logging.INFO):
+        found[USER_LEVEL] = str(logger.level)
+    if _format() != _format_from_environment():
+        found[FORMAT] = _format()
+    if any(isinstance(handler, _StandardError) for handler in logging.getLogger().handlers):
+        found[RESET_ROOT] = "1"
+    return found
 
 
 def say_once(text: str) -> None:
@@ -50,6 +73,8 @@ def say_once(text: str) -> None:
 
 class _StandardError(logging.Handler):
     """Writes to what is standard error at that moment: a test or a worker may have replaced it since."""
+
+    writes_to_terminal = True
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -99,8 +124,12 @@ def _handler(log_format: str) -> logging.Handler:
     return handler
 
 
+def _format() -> str:
+    return _said_format or _format_from_environment()
+
+
 def _format_from_environment() -> str:
-    return "json" if os.environ.get("LOG_FORMAT", "").lower() == "json" else "console"
+    return "json" if os.environ.get(FORMAT, "").lower() == "json" else "console"
 
 
 def _level(variable: str, default: int) -> int:
@@ -118,6 +147,10 @@ def _make(name: str, variable: str, default: int) -> logging.Logger:
     return made
 
 
+_said_format = ""
 stamp_records()
-system_logger = _make("flyte", "LOG_LEVEL", logging.WARNING)
-logger = _make("flyte.user", "USER_LOG_LEVEL", logging.INFO)
+system_logger = _make("flyte", LEVEL, logging.WARNING)
+logger = _make("flyte.user", USER_LEVEL, logging.INFO)
+logger.addHandler(Carrier())
+if os.environ.get(RESET_ROOT) == "1":
+    configure(reset_root_logger=True)

@@ -45,13 +45,16 @@ _NOTED = (
     "copy_style",
     "debug",
     "labels",
-    "log_format",
-    "log_level",
-    "reset_root_logger",
     "service_account",
-    "user_log_level",
     "version",
 )
+#: Options that tasks are told by a variable.
+_VARIABLES = {
+    "log_level": "LOG_LEVEL",
+    "user_log_level": "USER_LOG_LEVEL",
+    "log_format": "LOG_FORMAT",
+    "reset_root_logger": "FLYTE_RESET_ROOT_LOGGER",
+}
 _REFUSED = {
     "tracked_strict": "there is no control plane to report to on this machine",
     "run_base_dir": "localflyte gives every run a folder of its own; set LOCALFLYTE_HOME or raw_data_path",
@@ -155,14 +158,16 @@ class Runner:
         from localflyte.engine.thread import current_engine
         from localflyte.observe.aside import Aside
         from localflyte.observe.passthrough import Passthrough
+        from localflyte.observe.records import RecordSink
         from localflyte.settings import load_settings
 
         own = (Aside(Passthrough(), Passthrough.KINDS, waited_for=True),)
+        logged = Aside(RecordSink(), RecordSink.KINDS, waited_for=True)
         with watching():
             engine = current_engine(load_settings, _kept_sinks, _serve_inline)
             if engine.settings.strict_remote if self._strict_remote is None else self._strict_remote:
                 request = replace(request, parting=await asyncio.to_thread(look))
-            sinks = (*(tuple(map(_aside, self._sinks)) or own), *self._tidings(request))
+            sinks = (*(tuple(map(_aside, self._sinks)) or own), logged, *self._tidings(request))
             return await finish(engine.submit(request, sinks), summarise=not self._sinks)
 
     def _warnings(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options | None) -> tuple[str, ...]:
@@ -191,8 +196,9 @@ def with_runcontext(mode: str | None = None, **options: Any) -> Runner:
     Every mode runs on this machine. ``name``, ``raw_data_path``, ``custom_context``, ``disable_run_cache``, ``overwrite_cache``,
     ``env_vars``, ``queue`` (or ``task_queue``), ``interruptible``, ``project``, ``domain``, ``run_start_time``, ``interactive_mode``
     and ``max_action_concurrency`` are honoured. With ``cache_lookup_scope="project-domain"`` results that were computed for another
-    project or domain are not reused; ``"global"``, the default, takes those of all. Labels, log levels, versions and what else only a
-    server can use is kept with the run. What would be silently wrong is refused.
+    project or domain are not reused; ``"global"``, the default, takes those of all. ``log_level``, ``user_log_level``, ``log_format`` and
+    ``reset_root_logger`` say how tasks log. Labels, versions and what else only a server can use is kept with the run. What would be
+    silently wrong is refused.
 
     Besides what Flyte has, ``explain=True`` says of every miss of the cache why it is one, and ``check_determinism=True`` carries every
     call that can be cached twice and compares what comes out. ``strict_remote=True`` warns at the end of what passes on this machine
@@ -263,12 +269,18 @@ def surroundings() -> Surroundings:
         cwd=os.getcwd(),
         sys_path=tuple(os.path.abspath(entry) for entry in sys.path),
         argv=tuple(sys.argv),
-        env=dict(os.environ),
+        env={**os.environ, **_logging()},
         umask=umask,
         alias=bool(bridge and bridge.installed()),
         terminal=_terminal(),
         times_changed=times_changed(),
     )
+
+
+def _logging() -> dict[str, str]:
+    """:return: the variables by which tasks log as this program does"""
+    logs = sys.modules.get("localflyte.logs")
+    return logs.environment() if logs is not None else {}
 
 
 def _terminal() -> str:
@@ -300,6 +312,8 @@ def _sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options |
     shared = {key: said.pop(key) for key in ("env_vars", "queue", "interruptible") if key in said}
     if "task_queue" in said:
         shared["queue"] = said.pop("task_queue")
+    if variables := {name: _variable(said.pop(key)) for key, name in _VARIABLES.items() if key in said}:
+        shared["env_vars"] = {**{name: text for name, text in variables.items() if text}, **shared.get("env_vars", {})}
     notes = {key: repr(said.pop(key)) for key in _NOTED if key in said}
     own: dict[str, Any] = {"notes": notes} if notes else {}
     if isinstance(start := said.pop("run_start_time", None), datetime):
@@ -318,6 +332,11 @@ def _sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options |
         near = get_close_matches(name, [*RunRequest.__dataclass_fields__, "env_vars", "queue", "strict_remote", *_NOTED], 1)
         raise TypeError(f"with_runcontext() has no option {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
     return own, Options(**shared) if shared else None
+
+
+def _variable(value: Any) -> str:
+    """:return: how a variable says what an option of logging is; empty where it says nothing"""
+    return ("1" if value else "") if isinstance(value, bool) else str(value)
 
 
 def _several(notifications: Any) -> tuple[Any, ...]:

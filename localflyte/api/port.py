@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -11,7 +12,7 @@ from typing import Protocol
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.packed import Packed
 
-__all__ = ("Port", "current_port", "enter_worker", "in_worker", "set_port", "use_port_here")
+__all__ = ("Port", "current_port", "enter_worker", "in_worker", "is_inline", "set_port", "use_port_here")
 
 
 class Port(Protocol):
@@ -33,7 +34,13 @@ class Port(Protocol):
         """Ask the engine for what only it can tell, such as what a person has answered; cancelling the await takes it back."""
 
     def tell(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Send a one-way note to the engine: a trace, a report, a log record."""
+        """Send a one-way note to the engine: a trace, a report."""
+
+    def tell_soon(self, kind: str, data: Callable[[], Mapping[str, Any]]) -> None:
+        """Send a one-way note that nobody waits for, as a log record is, and that may be lost.
+
+        :param data: makes what it says; not called where it is lost
+        """
 
 
 _port: Port | None = None
@@ -64,7 +71,12 @@ def enter_worker() -> None:
 
 def in_worker() -> bool:
     """:return: whether this process is a worker, also while it only imports the user's modules"""
-    return _in_worker or (_here is not None and _here.get() is not None)
+    return _in_worker or is_inline()
+
+
+def is_inline() -> bool:
+    """:return: whether the running code is a task in a thread of the caller's own process"""
+    return _here is not None and _here.get() is not None
 
 
 def current_port() -> Port | None:

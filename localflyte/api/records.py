@@ -32,6 +32,10 @@ def stamp_records() -> None:
     logging.setLogRecordFactory(make_stamped)
 
 
+def _is_internal(name: str) -> bool:
+    return f"{name}.".startswith("flyte.") and not f"{name}.".startswith("flyte.user.")
+
+
 def stamp(record: LogRecord) -> None:
     """Put the run and the action that are under way on a record, under the names that flyte uses; ``None`` where no task runs."""
     context = sys.modules.get("localflyte.api.context")  # not loaded: then no task is running here
@@ -39,5 +43,5 @@ def stamp(record: LogRecord) -> None:
     record.__dict__.update(
         run_name=getattr(action, "run_name", None),
         action_name=getattr(action, "name", None),
-        is_flyte_internal=record.name == "flyte",
+        is_flyte_internal=_is_internal(record.name or ""),
     )

@@ -139,6 +139,8 @@ class Attempt:
                     scope.cancel()
             case ["tell", ("paused" | "resumed") as kind, dict(data)]:
                 self._pause(kind == "paused", str(data.get("where", "")))
+            case ["tell", "record", dict(data)]:
+                self.call.run.records.take(self.call.task, self.call.action, self.number, data)
             case ["tell", str(kind), dict(data)]:
                 self._host.told(self.call, kind, data)
             case _:

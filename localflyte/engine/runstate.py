@@ -16,6 +16,7 @@ from localflyte.engine.clocks import Clocks
 from localflyte.engine.conditions import Conditions
 from localflyte.engine.counts import Counts
 from localflyte.engine.pods import Pods
+from localflyte.engine.records import Records
 from localflyte.engine.traces import Traces
 from localflyte.observe.mask import SHORTEST
 from localflyte.observe.mask import Mask
@@ -76,6 +77,8 @@ class RunState:
         self.recalled: Recalled | None = None
         #: what its tasks ask people
         self.conditions = Conditions(folder)
+        #: what its tasks log
+        self.records = Records(name, self.emit, self.notice, self._beginning)
         #: what bounds the time of its calls
         self.clocks = Clocks()
         #: what traced calls of actions that are under way gave, for their next attempts
@@ -182,6 +185,9 @@ class RunState:
                 self._plans.clear()
             plan = self._plans[key] = plan_from_wire(row)
         return plan
+
+    def _beginning(self, text: str) -> str:
+        return self.mask.beginning(text)  # the mask is replaced by the one of all runs
 
     def _tell(self, event: Event) -> None:
         for sink in tuple(self._sinks):

@@ -48,7 +48,7 @@ ALLOWED = (
     # Whom to trust on the network; and the way into it, unless a password is part of it (see _is_proxy).
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
     # How much flyte's own loggers say: Flyte gives these to its tasks on a cluster too.
-    "LOG_LEVEL", "LOG_FORMAT", "USER_LOG_LEVEL",
+    "LOG_LEVEL", "LOG_FORMAT", "USER_LOG_LEVEL", "FLYTE_RESET_ROOT_LOGGER",
     # Set by coverage.py for the processes of the program that it measures.
     "COVERAGE_PROCESS_*",
     # Without these, programs on Windows and macOS do not start, or do not find their folders.

@@ -34,7 +34,7 @@ class JsonConsole:
         self._set_aside = False
 
     def __call__(self, event: Event) -> None:
-        if self._set_aside:
+        if self._set_aside or event.kind == "record":  # that is in the output, too
             return
         if event.kind == "log":
             event = self._decoded(event)

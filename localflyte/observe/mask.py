@@ -61,6 +61,11 @@ class Mask:
         data = text.encode("utf-8", "surrogatepass")
         return self.data(data).decode("utf-8", "surrogatepass") if self._is_in(data) else text
 
+    def beginning(self, text: str) -> str:
+        """:return: a text that was cut off, without what may be the beginning of a secret at its end"""
+        data = text.encode("utf-8", "surrogatepass")
+        return data[: _partial(self._forms, data)].decode("utf-8", "ignore")
+
     def error(self, error: ErrorInfo) -> ErrorInfo:
         """:return: the error, with every secret in it hidden"""
         return error._replace(message=self.text(error.message), traceback=self.text(error.traceback), code=self.text(error.code))

@@ -27,7 +27,7 @@ LONGEST_TEXT = 64 * 1024  # bytes kept of a message or traceback; a task may rai
 
 
 class Journal:
-    """A sink that writes a run's events to its folder; output of tasks has files of its own and is left out.
+    """A sink that writes a run's events to its folder; output of tasks, and so what they log, has files of its own and is left out.
 
     :param run_dir: folder of the run; made if it is missing
     :param notice: called once, with a sentence for people, if the journal cannot be written; the run goes on without it
@@ -54,7 +54,7 @@ class Journal:
         return self._set_aside
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "log" or self._descriptor is None:
+        if event.kind in ("log", "record") or self._descriptor is None:
             return
         line = encode_event(event)
         self._lines.append(line)

@@ -19,6 +19,7 @@ action.finished    status, cached, attempts, seconds (of its last attempt), erro
 action.report      path
 action.trace       name, parent, inputs, outputs, started, seconds, error {code, message}; the action is the traced call
 log                attempt, stream ("stdout" | "stderr"), data: bytes
+record             attempt, task; what was logged with ``flyte.logger``, as in `localflyte.engine.records`. It is part of the output as well
 notice             text: said once, to the person
 run.finished       status, seconds, error
 """

@@ -157,6 +157,10 @@ class ForkServer:
             from localflyte.bridges.flyte import install
 
             install()
+        if os.environ.get("FLYTE_RESET_ROOT_LOGGER") == "1":  # before the program adds handlers of its own
+            from importlib import import_module
+
+            import_module("localflyte.logs")
 
     def _load(self, module: str, file: str) -> None:
         """Import the user's module before forking. What it raises is raised again, and reported, in the attempt."""

@@ -8,13 +8,11 @@ whenever there is no leader. No thread is ever started for it: a thread per chil
 from __future__ import annotations
 
 from _socket import MSG_DONTWAIT
+from _thread import RLock
 from _thread import allocate_lock
-from _thread import get_ident
-from collections import deque
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from contextlib import suppress
 from os import getpid
 from typing import Any
 
@@ -28,64 +26,23 @@ from localflyte.wire.frames import pack_frame
 from localflyte.wire.messages import error_from_wire
 from localflyte.wire.messages import outputs_from_wire
 from localflyte.wire.messages import plan_to_wire
+from localflyte.worker.notes import Notes
 from localflyte.worker.raised import with_frames
+from localflyte.worker.waiter import Caller
+from localflyte.worker.waiter import Waiter
 
-__all__ = ("Caller", "EngineGoneError", "Link", "Waiter")
+__all__ = ("EngineGoneError", "Link")
 
 FIRST_BYTES = 1 << 14  # most requests fit, and a larger buffer is fresh pages for every child
 RECEIVE_BYTES = 1 << 16  # a buffer of twice the size is mapped afresh by malloc for every message: 12 us
 WINDOW = 1000  # calls in flight; the rest wait here, so that a fan-out of a million costs its caller, not the engine
 
 
+_opening = RLock()  # threads may be the first together, and a signal handler may be the first in the middle of it
+
+
 class EngineGoneError(BaseException):
     """Raised when the engine closed the link: nobody waits for this task any more, so it must end."""
-
-
-class Caller:
-    """What a link keeps of a task that calls others: the plans it has told of, and its calls in flight."""
-
-    __slots__ = ("in_flight", "outbox", "plans")
-
-    def __init__(self) -> None:
-        self.in_flight = 0
-        self.outbox: deque[tuple[int, bytes]] = deque()
-        self.plans: dict[int, tuple[int, Plan]] = {}
-
-
-class Waiter:
-    """Who waits for a message: a thread, by a lock, or a coroutine, by a future."""
-
-    __slots__ = ("caller", "done", "future", "ident", "lock", "loop", "message")
-
-    def __init__(self, future: Any = None, loop: Any = None) -> None:
-        self.caller: Any = None
-        self.message: list[Any] | None = None
-        self.done = False
-        self.future = future
-        self.loop = loop
-        self.ident = get_ident()
-        self.lock = None
-        if future is None:
-            self.lock = allocate_lock()
-            self.lock.acquire()
-
-    def finish(self, message: list[Any] | None) -> None:
-        """End the wait; without a message the engine is gone."""
-        self.message = message
-        self.done = True
-        if self.lock is not None:
-            if self.lock.locked():
-                self.lock.release()
-        elif self.ident == get_ident():
-            _resolve(self.future)
-        else:
-            with suppress(RuntimeError):  # the loop is closed, so nobody waits any more
-                self.loop.call_soon_threadsafe(_resolve, self.future)
-
-
-def _resolve(future: Any) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 class Link:
@@ -101,15 +58,19 @@ class Link:
         self._pid = getpid()
 
     def _open(self) -> None:
-        self._opened = True
-        self._state = allocate_lock()  # also held while sending: what others go by, a plan for example, must go out first
-        self._reading = allocate_lock()
-        self._leading = False
-        self._waiters: dict[int, Waiter] = {}
-        self._caller = Caller()
-        self._calls = 0
-        self._loops: list[Any] = []
-        self._gone = False
+        with _opening:
+            if self._opened:
+                return
+            self._state = allocate_lock()  # also held while sending: what others go by, a plan for example, must go out first
+            self._reading = allocate_lock()
+            self._leading = False
+            self._waiters: dict[int, Waiter] = {}
+            self._caller = Caller()
+            self._notes = Notes()
+            self._calls = 0
+            self._loops: list[Any] = []
+            self._gone = False
+            self._opened = True
 
     # -- one-way ------------------------------------------------------------------------------------------------
 
@@ -127,12 +88,44 @@ class Link:
             self._transmit(frame)
             return
         with self._state:
-            self._transmit(frame)
+            self._transmit(self._last_notes(self._caller) + frame)
 
     def tell(self, kind: str, data: Mapping[str, Any]) -> None:
         """Send a one-way note to the engine."""
         self._check_process()
         self.send("tell", kind, dict(data))
+
+    def tell_soon(self, kind: str, data: Callable[[], Mapping[str, Any]]) -> None:
+        """Send a one-way note without ever waiting, from wherever this is: a signal handler, a thread, a process that the task forked.
+
+        :param data: makes what it says; not called where there is no room for it
+        """
+        if getpid() != self._pid:
+            return
+        if not self._opened:
+            self._open()
+        caller = self._noting()
+        if caller is None:
+            return
+        if self._notes.has_room(caller):
+            self._notes.put(self._frame(caller, "tell", kind, dict(data())))
+        if self._notes.waiting and self._state.acquire(blocking=False):  # else whoever has it may be this very thread
+            try:
+                self._notes.send(self._sock)
+            finally:
+                self._state.release()
+
+    def _noting(self) -> Caller | None:
+        """:return: whose note it is that this code makes, if that is still of interest"""
+        return self._caller
+
+    def _last_notes(self, caller: Caller) -> bytes:
+        """:return: what has to go out before the next message of this caller that matters. The lock is held."""
+        notes = self._notes.rest(whole=True)
+        if caller.lost:
+            notes += self._frame(caller, "tell", "record", {"lost": caller.lost})
+            caller.lost = 0
+        return notes
 
     def receive_request(self) -> dict[str, Any] | None:
         """Block until the first message is there.
@@ -191,8 +184,7 @@ class Link:
         import asyncio
 
         loop = asyncio.get_running_loop()
-        if not self._opened:
-            self._open()
+        self._open()
         self._attach(loop)
         waiter = Waiter(loop.create_future(), loop)
         number = submit(waiter)
@@ -218,8 +210,7 @@ class Link:
         :return: its number
         """
         self._check_process()
-        if not self._opened:
-            self._open()
+        self._open()
         with self._state:
             if self._gone:
                 raise EngineGoneError
@@ -369,6 +360,8 @@ class Link:
             waiter.finish(None)
 
     def _transmit(self, frame: bytes) -> None:
+        if self._opened:
+            frame = self._notes.rest(whole=False) + frame
         try:
             self._sock.sendall(frame)
         except OSError as error:

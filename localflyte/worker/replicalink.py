@@ -16,10 +16,10 @@ from localflyte.api.context import context_of
 from localflyte.spec.options import Options
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.wire.frames import pack_frame
-from localflyte.worker.link import Caller
 from localflyte.worker.link import EngineGoneError
 from localflyte.worker.link import Link
-from localflyte.worker.link import Waiter
+from localflyte.worker.waiter import Caller
+from localflyte.worker.waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -157,7 +157,7 @@ class ReplicaLink(Link):
             request.ended = True
             request.outbox.clear()
             self._at_work.pop(request.number, None)
-            self._transmit(frame)
+            self._transmit(self._last_notes(request) + frame)
         for waiter in waiters:
             waiter.finish(["result", 0, False, _ENDED, {}])
 
@@ -186,6 +186,10 @@ class ReplicaLink(Link):
         request = self.request()
         if request is not None and not request.ended:
             self._send(self._frame(request, "tell", kind, dict(data)))
+
+    def _noting(self) -> Caller | None:
+        request = self.request()
+        return None if request is None or request.ended else request
 
     def _calling(self) -> Caller:
         request = self.request()
