@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import NoReturn
-from typing import Protocol
-from typing import TypeVar
-from typing import runtime_checkable
 
-from localflyte.api.plugins import TaskPluginRegistry
-from localflyte.api.task import AsyncFunctionTaskTemplate
 from localflyte.api.task import TaskTemplate
 from localflyte.cluster import ClusterFunction
-from localflyte.cluster import ClusterRecord
 from localflyte.errors import ClusterOnlyError
+from localflyte.extras.sleep import Sleep
+from localflyte.extras.sleep import SleepTask
+
+if TYPE_CHECKING:
+    from localflyte.extras import shell as shell
+    from localflyte.extras.batching import BatchStats as BatchStats
+    from localflyte.extras.batching import CostEstimator as CostEstimator
+    from localflyte.extras.batching import DynamicBatcher as DynamicBatcher
+    from localflyte.extras.batching import Prompt as Prompt
+    from localflyte.extras.batching import TokenBatcher as TokenBatcher
+    from localflyte.extras.batching import TokenEstimator as TokenEstimator
 
 __all__ = (
     "BatchStats",
@@ -33,9 +37,8 @@ __all__ = (
 )
 
 CONTAINERS = "A container is not started by localflyte yet; it is with the flyte SDK. A task can start the same program as a subprocess."
-BATCHING = "Batching is not in localflyte yet; it works with the flyte SDK. Every task call has a process of its own here."
 
-F = TypeVar("F", bound=Callable[..., Any])
+_BATCHING = ("BatchStats", "CostEstimator", "DynamicBatcher", "Prompt", "TokenBatcher", "TokenEstimator")
 
 
 class _Refusing:
@@ -90,59 +93,6 @@ class ContainerTask(TaskTemplate[..., Any, Any]):
         return f"ContainerTask(name={self.name!r}, command={self.command!r})"
 
 
-@dataclass
-class Sleep:
-    """The ``plugin_config`` of a task that sleeps: on a cluster without a process, here in one."""
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class SleepTask(AsyncFunctionTaskTemplate[..., Any, Any]):
-    """A task that sleeps."""
-
-    task_type: str = "core-sleep"
-
-
-TaskPluginRegistry.register(Sleep, SleepTask)
-
-
-@runtime_checkable
-class CostEstimator(Protocol):
-    """A record that knows what it costs."""
-
-    def estimate_cost(self) -> int:
-        """:return: the cost"""
-        ...
-
-
-@runtime_checkable
-class TokenEstimator(Protocol):
-    """A record that knows how many tokens it is."""
-
-    def estimate_tokens(self) -> int:
-        """:return: the tokens"""
-        ...
-
-
-class _BatchRecord(ClusterRecord):
-    instead = BATCHING
-
-
-class BatchStats(_BatchRecord):
-    """What a batcher has done."""
-
-
-class DynamicBatcher(_BatchRecord):
-    """What makes batches of single records."""
-
-
-class TokenBatcher(DynamicBatcher):
-    """What makes batches of so many tokens."""
-
-
-class Prompt(_BatchRecord):
-    """A text for a model."""
-
-
 serialize = ClusterFunction("flyte.extras.serialize", "It writes a task in the form in which a cluster registers it.")
 serialize_env = ClusterFunction("flyte.extras.serialize_env", "It writes tasks in the form in which a cluster registers them.")
 
@@ -152,4 +102,8 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return import_module("localflyte.extras.shell")
+    if name in _BATCHING:  # it needs asyncio, which most tasks do without
+        from localflyte.extras import batching
+
+        return getattr(batching, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
