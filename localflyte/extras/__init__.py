@@ -13,7 +13,6 @@ from localflyte.extras.sleep import Sleep
 from localflyte.extras.sleep import SleepTask
 
 if TYPE_CHECKING:
-    from localflyte.extras import shell as shell
     from localflyte.extras.batching import BatchStats as BatchStats
     from localflyte.extras.batching import CostEstimator as CostEstimator
     from localflyte.extras.batching import DynamicBatcher as DynamicBatcher

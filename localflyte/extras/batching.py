@@ -43,9 +43,9 @@ ResultT = TypeVar("ResultT")
 
 ProcessFn = Callable[[list[RecordT]], Awaitable[list[ResultT]]]
 """Works on a batch and gives a result for each record, in the same order."""
-InferenceFn = ProcessFn
+InferenceFn = ProcessFn[RecordT, ResultT]
 CostEstimatorFn = Callable[[RecordT], int]
-TokenEstimatorFn = CostEstimatorFn
+TokenEstimatorFn = CostEstimatorFn[RecordT]
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Sleep: a task that only waits. On a cluster it waits without a process and its function never runs; here it waits in one, and the same."""
+"""Sleep: a task that only waits. On a cluster it does so without a process; here it has one. Its function runs in neither place."""
 
 from __future__ import annotations
 

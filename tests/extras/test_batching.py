@@ -263,4 +263,4 @@ def test_records_that_tell_their_cost() -> None:
 
 def test_what_is_not_there_is_said() -> None:
     with pytest.raises(AttributeError, match="nothing"):
-        extras.nothing
+        _ = extras.nothing
