@@ -142,12 +142,16 @@ def invocation_for(
     packed = interface.encode_inputs(values, task=task.name, canonical=cached)
     if cached:
         plan, packed = _with_carried_code(plan, packed, interface)
-    if context is None and not custom_context:
+    if context is None and not custom_context and not plan.links:
         return Invocation(plan=plan, inputs=packed)
     group = context.group_data if context is not None else None
     carried = {**(context.custom_context if context is not None else {}), **(custom_context or {})}
     if carried:
         _check_texts(carried, "custom_context", task.name)
+    if plan.links:
+        from localflyte.api.links import with_links
+
+        plan = with_links(plan, task, context, carried)
     return Invocation(plan=plan, inputs=packed, group=group.name if group is not None else "", custom_context=carried)
 
 

@@ -133,6 +133,7 @@ def _tree(record: RunRecord) -> list[str]:
         indent = "  " * (depth + 2)
         if len(action.attempts) > 1:
             lines += [f"{indent}attempt {row.number}: {_spoken(row.status)} {duration(row.seconds)}{_used(row)}" for row in action.attempts]
+        lines += [f"{indent}{one_line(name)}: {one_line(uri)}" for name, uri in action.links]
         if action.error is not None:
             lines.append(f"{indent}{one_line(action.error.headline, 300)}")
     for root in record.roots:

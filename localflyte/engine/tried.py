@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from localflyte.engine.call import Call
+from localflyte.spec.link import ACTION
+from localflyte.spec.link import DOMAIN
+from localflyte.spec.link import POD
+from localflyte.spec.link import PROJECT
+from localflyte.spec.link import RUN
 from localflyte.store.keys import Key
 from localflyte.store.memo import Found
 
 __all__ = ("Tried", "tell_hit", "tell_queued")
+
+
+MOST_LINKS = 20  # of a task
+MOST_TEXT = 2000  # characters
 
 
 class Tried(NamedTuple):
@@ -25,7 +34,21 @@ def tell_queued(call: Call) -> None:
         short_name=call.invocation.plan.short_name,
         parent=call.parent.action if call.parent else None,
         group=call.invocation.group,
+        **({"links": _links(call)} if call.invocation.plan.links else {}),
     )
+
+
+def _links(call: Call) -> list[dict[str, str]]:
+    """:return: the links of a call, with what they could not know put in"""
+    request = call.run.request
+    known = {RUN: call.run.name, ACTION: call.action, PROJECT: request.project, DOMAIN: request.domain, POD: "localhost"}
+    links = []
+    for link in call.invocation.plan.links[:MOST_LINKS]:
+        uri = str(link.get("uri", ""))[:MOST_TEXT]
+        for placeholder, value in known.items():
+            uri = uri.replace(placeholder, value or "")
+        links.append({"name": str(link.get("name", ""))[:MOST_TEXT], "uri": uri})
+    return links
 
 
 def tell_hit(call: Call, tried: Tried) -> None:

@@ -92,6 +92,8 @@ class ActionRecord:
     """Log files, relative to the run's folder."""
     report: str = ""
     """The report's page, relative to the run's folder."""
+    links: list[tuple[str, str]] = field(default_factory=list)
+    """Name and address of the pages that its task has links to."""
     children: list[ActionRecord] = field(default_factory=list)
 
     @property
@@ -170,6 +172,7 @@ class Recorder:
         action, data = self._action(event.action, _text(event.data.get("parent"))), event.data
         action.task, action.short_name = _text(data.get("task")), _text(data.get("short_name"))
         action.group, action.queued = _text(data.get("group")), event.at
+        action.links = _links(data.get("links"))
 
     def _hit(self, event: Event) -> None:
         self._action(event.action).cached = True
@@ -239,6 +242,11 @@ _STATES: Mapping[object, State] = {state.value: state for state in State}
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _links(value: Any) -> list[tuple[str, str]]:
+    rows = value if isinstance(value, list) else []
+    return [(_text(row.get("name")), _text(row.get("uri"))) for row in rows if isinstance(row, Mapping)]
 
 
 def _integer(value: Any) -> int:

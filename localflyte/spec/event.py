@@ -4,7 +4,7 @@ Order is a contract, per action: queued < hit or miss < started < ended < stored
 
 kind               data
 run.started        task, file, parent; pid and born of the engine's process; trigger, and when that was due
-action.queued      task, short_name, parent, group
+action.queued      task, short_name, parent, group; links [{name, uri}] where it has any
 action.hit         key, why: where from
 action.miss        key, parts {component: digest or text}, why (empty where nobody asked)
 attempt.started    attempt, pid

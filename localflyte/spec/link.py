@@ -7,7 +7,10 @@ from typing import Any
 from typing import Protocol
 from typing import runtime_checkable
 
-__all__ = ("Link",)
+__all__ = ("ACTION", "DOMAIN", "POD", "PROJECT", "RUN", "Link")
+
+#: What a link is given for what is not known yet when it is asked, as a cluster does it; they are replaced in what it gives back.
+RUN, ACTION, PROJECT, DOMAIN, POD = "{{.runName}}", "{{.actionName}}", "{{.project}}", "{{.domain}}", "{{.podName}}"
 
 
 @runtime_checkable
