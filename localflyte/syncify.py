@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
+from collections.abc import AsyncIterator
 from collections.abc import Callable
 from typing import Any
 from typing import Generic
@@ -63,7 +65,15 @@ class _TwoForms:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         started = self.aio(*args, **kwargs)
-        return run_blocking(started) if inspect.iscoroutine(started) else drive(started)
+        given = run_blocking(started) if inspect.iscoroutine(started) else started
+        return drive(given) if isinstance(given, AsyncIterator) else given
+
+    def __reduce__(self) -> Any:
+        # A global is pickled by its name, as the function that it stands for would be.
+        found: Any = sys.modules.get(self._function.__module__)
+        for name in self._function.__qualname__.split("."):
+            found = getattr(found, name, None)
+        return self._function.__qualname__ if found is self else (_TwoForms, (self._function,))
 
     def aio(self, *args: Any, **kwargs: Any) -> Any:
         """Call the wrapped function itself: a coroutine to await, or an async generator."""

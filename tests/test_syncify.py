@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import AsyncIterator
 
 import pytest
@@ -57,6 +58,48 @@ def test_blocking_form_inside_a_running_loop() -> None:
 
 def test_generator() -> None:
     assert list(count(3)) == [0, 1, 2]
+
+
+class Countdown(AsyncIterator[int]):
+    def __init__(self, start: int) -> None:
+        self.left = start
+
+    async def __anext__(self) -> int:
+        if not self.left:
+            raise StopAsyncIteration
+        self.left -= 1
+        return self.left
+
+
+@syncify
+async def count_down(start: int) -> AsyncIterator[int]:
+    await asyncio.sleep(0)
+    return Countdown(start)
+
+
+def test_a_coroutine_that_gives_an_iterator() -> None:
+    async def main() -> list[int]:
+        return [number async for number in await count_down.aio(3)]
+
+    assert list(count_down(3)) == asyncio.run(main()) == [2, 1, 0]
+
+
+def test_a_global_is_pickled_by_its_name() -> None:
+    import cloudpickle
+
+    assert pickle.loads(pickle.dumps(double)) is double
+    assert cloudpickle.loads(cloudpickle.dumps(lambda: double))() is double
+
+
+def test_what_no_name_reaches_is_pickled_by_value() -> None:
+    import cloudpickle
+
+    @syncify
+    async def treble(number: int) -> int:
+        return number * 3
+
+    assert cloudpickle.loads(cloudpickle.dumps(treble))(2) == 6
+    assert pickle.loads(pickle.dumps(Counter.of_class))() == "Counter"
 
 
 def test_async_generator() -> None:
