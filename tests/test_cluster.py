@@ -103,7 +103,10 @@ class TestTasks:
 
     def test_shell_task_has_an_environment(self) -> None:
         task = flyte.extras.shell.create(name="cluster_test_shell", image="debian:12", script="true")
-        assert task.env.tasks[task.name] is task
+        assert task.env.tasks[task.name] is task.as_task()
+        assert task.env is task.env
+        with pytest.raises(ClusterOnlyError, match="task cluster_test_shell needs"):
+            asyncio.run(task())
 
     def test_task_of_several_nodes_is_declared_and_refused(self) -> None:
         env = flyte.clustered.ClusteredTaskEnvironment(name="cluster_test_nodes", replicas=2, runtime=flyte.clustered.TorchRun())
