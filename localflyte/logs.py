@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+from datetime import datetime
 
 from localflyte.api.logged import Carrier
 from localflyte.api.records import stamp
@@ -100,13 +101,16 @@ class _ConsoleFormatter(logging.Formatter):
 class _JSONFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "timestamp": datetime.fromtimestamp(record.created).astimezone().isoformat(),
             "level": record.levelname,
+            "logger": record.name,
             "message": record.getMessage(),
-            "logger_name": record.name,
+            "filename": record.filename,
+            "lineno": record.lineno,
+            "funcName": record.funcName,
             "run_name": getattr(record, "run_name", None),
             "action_name": getattr(record, "action_name", None),
-            "is_flyte_internal": getattr(record, "is_flyte_internal", False),
+            "is_flyte_internal": getattr(record, "is_flyte_internal", None) or None,
         }
         if record.exc_info:
             line["exc_info"] = self.formatException(record.exc_info)

@@ -37,7 +37,10 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(log_format="json")
     flyte.logger.error("bad")
     line = json.loads(capsys.readouterr().err)
-    assert (line["level"], line["message"], line["logger_name"]) == ("ERROR", "bad", "flyte.user")
+    assert (line["level"], line["message"], line["logger"], line["filename"]) == ("ERROR", "bad", "flyte.user", "test_logs.py")
+    assert line.keys() == {"timestamp", "level", "logger", "message", "filename", "lineno", "funcName"}
+    flyte.system_logger.error("ours")
+    assert json.loads(capsys.readouterr().err)["is_flyte_internal"] is True
 
 
 def test_nothing_goes_to_the_root_logger() -> None:
@@ -54,8 +57,26 @@ def test_root_logger_is_left_alone_unless_asked(capsys: pytest.CaptureFixture[st
         logs.configure(reset_root_logger=True)
         logging.getLogger("some.package").warning("mine now")
         assert "WARNING mine now" in capsys.readouterr().err
+        assert logs.environment()["FLYTE_RESET_ROOT_LOGGER"] == "1"
     finally:
         root.handlers[:] = before
+
+
+def test_handlers_that_a_program_adds_keep_their_form() -> None:
+    handler = logging.NullHandler()
+    handler.setFormatter(form := logging.Formatter("mine %(message)s"))
+    flyte.logger.addHandler(handler)
+    try:
+        logs.configure(log_format="json")
+        assert handler.formatter is form
+    finally:
+        flyte.logger.removeHandler(handler)
+
+
+def test_whose_records_are_flytes_own() -> None:
+    make = logging.getLogRecordFactory()
+    names = ["flyte", "flyte.remote", "flyte.user", "flyte.user.part", "flyteplugins", None]
+    assert [make(name, 0, "", 0, "", (), None).is_flyte_internal for name in names] == [True, True, False, False, False, False]
 
 
 def test_once_is_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,6 +128,12 @@ def test_a_flood_is_bounded_and_said(caplog: pytest.LogCaptureFixture, capfd: py
     assert f"localflyte logs {run.name}" in shown
 
 
+def test_a_record_that_cannot_be_told_ends_nothing(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+    flyte.run(logging_tasks.logs_what_has_no_text)
+    assert texts(caplog) == ["and then"]
+    assert "Logging error" in capfd.readouterr().err
+
+
 def test_secrets_are_masked(
     canary: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,10 +27,13 @@ class Doubles:
         self.batches: list[list[Any]] = []
         self.may_go = asyncio.Event()
         self.may_go.set()
+        self.fails = False
 
     async def __call__(self, batch: list[Any]) -> list[Any]:
         self.batches.append(batch)
         await self.may_go.wait()
+        if self.fails:
+            raise ValueError("no")
         return [2 * record for record in batch]
 
 
@@ -171,15 +174,17 @@ def test_a_result_too_few_is_an_error() -> None:
     run(test)
 
 
-def test_who_gave_up_is_passed_over() -> None:
+@pytest.mark.parametrize("fails", [False, True])
+def test_who_gave_up_is_passed_over(fails: bool) -> None:
     async def test() -> None:
         work = Doubles()
         work.may_go.clear()
+        work.fails = fails
         async with DynamicBatcher(work, max_batch_size=2) as batcher:
             first, second = await batcher.submit_batch([1, 2])
             first.cancel()
             work.may_go.set()
-            assert await second == 4
+            assert (await asyncio.gather(second, return_exceptions=True))[0].__class__ is (ValueError if fails else int)
 
     run(test)
 

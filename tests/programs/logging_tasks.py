@@ -69,6 +69,17 @@ async def from_everywhere() -> None:
     os.waitpid(pid, 0)
 
 
+class NoText:
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+@env.task
+async def logs_what_has_no_text() -> None:
+    flyte.logger.info("extra", extra={"broken": NoText()})
+    flyte.logger.info("and then")
+
+
 @env.task
 async def tells_a_secret() -> None:
     flyte.logger.info("the key is %s", os.environ["LOGGED_KEY"], extra={"key": os.environ["LOGGED_KEY"]})

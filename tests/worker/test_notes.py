@@ -63,6 +63,21 @@ def test_notes_go_out_in_order_whoever_is_slow(line: Line) -> None:
     assert numbers(seen) == list(range(50))
 
 
+def test_a_line_that_takes_nothing_at_all_is_tried_again(line: Line) -> None:
+    line.theirs.setblocking(False)
+    filling = b""
+    try:
+        while True:
+            filling += b"x" * line.theirs.send(b"x" * 1000)
+    except BlockingIOError:
+        line.theirs.setblocking(True)
+    line.note(0)
+    assert line.link._notes.waiting
+    assert line.here.recv(len(filling), socket.MSG_WAITALL) == filling
+    line.link._notes.send(line.theirs)
+    assert numbers(line.read()) == [0]
+
+
 def test_a_frame_that_was_begun_is_ended_before_another(line: Line) -> None:
     line.note(0, 300_000)
     assert line.link._notes.waiting
