@@ -58,23 +58,24 @@ class Checkpoint(BaseCheckpoint):
 
     What is saved is there whole or not at all, however the task ends: it is written beside, and renamed.
 
-    :param checkpoint_dest: the folder that this attempt saves in
-    :param checkpoint_src: the folder that an attempt before has saved in
+    :param checkpoint_dest: the path, or its ``file://`` URL, that this attempt saves to
+    :param checkpoint_src: the one that an attempt before has saved to
     """
 
-    def __init__(self, checkpoint_dest: str, checkpoint_src: str | None = None) -> None:
-        self._destination = checkpoint_dest
-        self._source = checkpoint_src or None
+    def __init__(self, checkpoint_dest: str | os.PathLike[str], checkpoint_src: str | os.PathLike[str] | None = None) -> None:
+        self._given = os.fspath(checkpoint_dest), os.fspath(checkpoint_src) if checkpoint_src else None
+        self._destination = _local(self._given[0])
+        self._source = _local(self._given[1]) if self._given[1] else None
 
     @property
     def remote_destination(self) -> str:
         """Where this attempt saves."""
-        return self._destination
+        return self._given[0]
 
     @property
     def remote_source(self) -> str | None:
         """Where an attempt before this one has saved."""
-        return self._source
+        return self._given[1]
 
     @property
     def path(self) -> Path:
@@ -152,6 +153,15 @@ def latest_checkpoint(root: Path | str, glob_pattern: str = "**/last.ckpt", *, k
     from pathlib import Path
 
     return max(Path(root).glob(glob_pattern), key=key or (lambda path: path.stat().st_mtime), default=None)
+
+
+def _local(place: str) -> str:
+    """:return: the path that a ``file://`` URL means; any other text as it is"""
+    if not place.startswith("file://"):
+        return place
+    from urllib.parse import unquote
+
+    return unquote(place.removeprefix("file://"))
 
 
 def _remove(path: str) -> None:

@@ -48,6 +48,18 @@ def test_what_is_saved_again_replaces_what_was(tmp_path: Path) -> None:
     assert second.remote_source == str(tmp_path / "c" / "0")
 
 
+def test_places_are_paths_or_their_urls(tmp_path: Path) -> None:
+    place = tmp_path / "with space"
+    saved = flyte.Checkpoint(place.as_uri())
+    saved.save_sync(b"step 1")
+    assert saved.remote_destination == place.as_uri()
+    loaded = flyte.Checkpoint(tmp_path / "next", place.as_uri())
+    assert loaded.prev_exists()
+    found = loaded.load_sync()
+    assert found is not None
+    assert found.read_bytes() == b"step 1"
+
+
 def test_a_missing_file_is_told_and_what_was_saved_is_kept(tmp_path: Path) -> None:
     checkpoint = flyte.Checkpoint(str(tmp_path / "0"))
     checkpoint.save_sync(b"kept")

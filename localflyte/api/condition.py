@@ -84,8 +84,9 @@ class Condition(Generic[T]):
             return
         webhook = self.webhook
         more = {} if webhook is None else {"url": webhook.url, "payload": webhook.payload}
-        data = {"name": self.name, "prompt": self.prompt, "kind": _KINDS[self.data_type], "description": self.description}
-        await port.aask("condition.create", {**data, "timeout": self._seconds, **more})
+        said = {"prompt": self.prompt, "prompt_type": self.prompt_type, "description": self.description}
+        data = {"name": self.name, "kind": _KINDS[self.data_type], "timeout": self._seconds}
+        await port.aask("condition.create", {**data, **said, **more})
 
 
 @dual

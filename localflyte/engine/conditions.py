@@ -117,6 +117,7 @@ class Conditions:
             prompt=str(data.get("prompt")),
             kind=str(kind),
             description=str(data.get("description")),
+            prompt_type="markdown" if data.get("prompt_type") == "markdown" else "text",
         )
         self._asked[call.action, name] = _Asked(condition, None if timeout is None else time.monotonic() + timeout)
         announce(self._folder, condition)

@@ -87,7 +87,8 @@ class PromptSink:
             return condition in self._waiting
 
     def _ask(self, device: int, wake: int, condition: Condition) -> None:
-        lines = [condition.prompt, *([condition.description] if condition.description else [])]
+        prompt = _rendered(condition.prompt, device) if condition.prompt_type == "markdown" else condition.prompt
+        lines = [prompt, *([condition.description] if condition.description else [])]
         _say(device, f"\n? {condition.task} asks ({condition.name}): " + "\n  ".join("\n".join(lines).splitlines()))
         while self._is_wanted(condition):
             _say(device, f"  {_HOW[condition.kind]} > ", end="")
@@ -104,6 +105,21 @@ class PromptSink:
             with self._lock:
                 if condition in self._waiting:
                     self._waiting.remove(condition)
+
+
+def _rendered(markdown: str, device: int) -> str:
+    """:return: a prompt in markdown as a terminal shows it, below the line that says who asks"""
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    columns = os.get_terminal_size(device).columns or 80  # a terminal that nobody has told its size has none
+    text = StringIO()
+    # What it is made of stays text: a link that says one thing and is another would be a trap where a person approves things.
+    console = Console(file=text, width=max(20, columns - 4), force_terminal=os.environ.get("TERM", "") not in ("", "dumb"), highlight=False)
+    console.print(Markdown(markdown, hyperlinks=False))
+    return "\n" + text.getvalue().rstrip("\n")
 
 
 def _say(device: int, text: str, end: str = "\n") -> None:

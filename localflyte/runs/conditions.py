@@ -31,6 +31,8 @@ class Condition:
     kind: str
     """The type of the answer, one of `KINDS`."""
     description: str = ""
+    prompt_type: str = "text"
+    """How the prompt is written: ``"text"`` or ``"markdown"``."""
 
 
 def announce(folder: str, condition: Condition) -> None:

@@ -208,13 +208,13 @@ class TestWebhook:
         assert "could not be called" in sink.told[0]
 
 
-def test_the_terminal_asks_until_it_has_an_answer(home: Path) -> None:
+def at_a_terminal(home: Path, task: str, answers: list[bytes]) -> str:
+    """:return: what a person sees who runs a task and answers what it asks"""
     pid, terminal = pty.fork()
     if pid == 0:
         os.environ.update(LOCALFLYTE_HOME=str(home), PYTHONPATH=os.pathsep.join([str(TESTS), str(TESTS.parent)]), TERM="dumb")
         program = str(TESTS / "programs" / "asking.py")
-        os.execv(sys.executable, [sys.executable, "-m", "localflyte", "run", program, "all_kinds"])
-    answers = [b"maybe\n", b"yes\n", b"3\n", b"2.5\n", b"text\n"]
+        os.execv(sys.executable, [sys.executable, "-m", "localflyte", "run", program, task])
     shown, end, left = b"", time.monotonic() + SECONDS, list(answers)
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 1.0)[0]:
@@ -227,7 +227,18 @@ def test_the_terminal_asks_until_it_has_an_answer(home: Path) -> None:
             os.write(terminal, left.pop(0))
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    text = shown.decode()
+    return shown.decode()
+
+
+def test_the_terminal_asks_until_it_has_an_answer(home: Path) -> None:
+    text = at_a_terminal(home, "all_kinds", [b"maybe\n", b"yes\n", b"3\n", b"2.5\n", b"text\n"])
     assert "asking.all_kinds asks (bool): A bool?" in text
     assert "'maybe' is neither yes nor no" in text
     assert "['True', '3', '2.5', \"'text'\"]" in text
+
+
+def test_a_prompt_in_markdown_is_shown_as_such(home: Path) -> None:
+    text = at_a_terminal(home, "in_markdown", [b"yes\n"])
+    assert "asking.in_markdown asks (ship):" in text
+    assert re.search(r"Release.*Ship 1\.2 to:.* • north.* • south \(https://south\.example\).*For good\.", text, re.DOTALL)
+    assert "**" not in text.partition("asks (ship)")[2]

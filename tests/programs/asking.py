@@ -23,6 +23,12 @@ def all_kinds() -> list[str]:
 
 
 @env.task
+def in_markdown() -> bool:
+    prompt = "# Release\n\nShip **1.2** to:\n\n- north\n- [south](https://south.example)\n"
+    return flyte.new_condition("ship", prompt=prompt, prompt_type="markdown", description="For good.").wait()
+
+
+@env.task
 async def at_once() -> list[int]:
     conditions = [await flyte.new_condition.aio(f"number{n}", prompt="Which?", data_type=int, description="Any.") for n in range(3)]
     return list(await asyncio.gather(*(condition.wait.aio() for condition in conditions)))
