@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from localflyte.api import registry
@@ -52,7 +53,8 @@ def _around(function: Any) -> tuple[str, str]:
     file = getattr(module, "__file__", None)
     if home != "__main__":
         # In a worker, a script is loaded by path under its own name and stands in for `__main__` as well.
-        by_path = file if module is sys.modules.get("__main__") or _is_renamed(str(home), file) else ""
+        is_script = module is sys.modules.get("__main__") or _is_renamed(str(home), file)
+        by_path = file if is_script or not _is_found(str(home), file, tuple(sys.path)) else ""
         return (str(home), str(by_path or "")) if file or spec is not None else ("", "")
     if spec is not None and spec.name != "__main__":
         return str(spec.name), ""
@@ -83,6 +85,30 @@ def home_module(function: Any) -> str:
 def _is_renamed(module: str, file: str | None) -> bool:
     """Whether a module has another name than its file, as the command line gives one to a script called ``queue.py``."""
     return bool(file) and str(file).endswith(".py") and _stem(str(file)) not in {module.rpartition(".")[2], "__init__"}
+
+
+@cache
+def _is_found(module: str, file: str | None, path: tuple[str, ...]) -> bool:
+    """Whether an import of a module finds that very file. It does not where a test runner has loaded it under a name of its own.
+
+    :param path: what is looked through, for the cache
+    """
+    if not file:
+        return True
+    top, _, below = module.partition(".")
+    specs = (finder.find_spec(top, None) for finder in sys.meta_path if hasattr(finder, "find_spec"))
+    spec = next((spec for spec in specs if spec is not None), None)
+    if spec is None:
+        return False
+    if not below:
+        return spec.origin is None or not str(file).endswith(".py") or _real(spec.origin) == _real(file)
+    return any(_real(file).startswith(f"{_real(folder)}/") for folder in spec.submodule_search_locations or ())
+
+
+def _real(path: str) -> str:
+    from os.path import realpath
+
+    return realpath(path)
 
 
 def _stem(file: str) -> str:
