@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import localflyte as flyte
 import localflyte.extras as extras
 from localflyte.extras import BatchStats
 from localflyte.extras import DynamicBatcher
@@ -269,3 +271,9 @@ def test_records_that_tell_their_cost() -> None:
 def test_what_is_not_there_is_said() -> None:
     with pytest.raises(AttributeError, match="nothing"):
         _ = extras.nothing
+
+
+def test_calls_in_a_warm_replica_share_batches(home: Path) -> None:
+    from programs import batching
+
+    assert flyte.run(batching.several).outputs()[0] == [batching.SIZE] * batching.SIZE
