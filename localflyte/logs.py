@@ -17,7 +17,7 @@ from localflyte.api.logged import Carrier
 from localflyte.api.records import stamp
 from localflyte.api.records import stamp_records
 
-__all__ = ("configure", "environment", "logger", "say_once", "system_logger")
+__all__ = ("configure", "environment", "logger", "say_once", "system_logger", "user_logger")
 
 LEVEL, USER_LEVEL, FORMAT, RESET_ROOT = "LOG_LEVEL", "USER_LOG_LEVEL", "LOG_FORMAT", "FLYTE_RESET_ROOT_LOGGER"
 
@@ -156,5 +156,6 @@ stamp_records()
 system_logger = _make("flyte", LEVEL, logging.WARNING)
 logger = _make("flyte.user", USER_LEVEL, logging.INFO)
 logger.addHandler(Carrier())
+user_logger = logger  # its name in flyte's own module, which programs look into
 if os.environ.get(RESET_ROOT) == "1":
     configure(reset_root_logger=True)

@@ -43,6 +43,10 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().err)["is_flyte_internal"] is True
 
 
+def test_names_are_flytes() -> None:
+    assert (flyte.logger.name, flyte.system_logger.name, logs.user_logger) == ("flyte.user", "flyte", flyte.logger)
+
+
 def test_nothing_goes_to_the_root_logger() -> None:
     assert not flyte.logger.propagate
     assert not flyte.system_logger.propagate
