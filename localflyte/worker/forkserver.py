@@ -45,6 +45,8 @@ from localflyte.worker.forking import fork
 from localflyte.worker.forking import reseed
 from localflyte.worker.forking import thread_count
 from localflyte.worker.loading import load_module
+from localflyte.worker.quiet import load_tables
+from localflyte.worker.quiet import quiet
 from localflyte.worker.serve import serve
 from localflyte.worker.usage import anonymous_bytes
 
@@ -168,7 +170,8 @@ class ForkServer:
         self._frozen = False  # what this brings in is frozen before the next fork
         die_with_parent(os.getppid())  # an import may take forever, and nobody reads the control socket meanwhile
         try:
-            load_module(module, file)
+            with quiet():
+                load_module(module, file)
         except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit included
             problem = f"{type(error).__name__}: {error}"
         outlive_parent()
@@ -177,11 +180,9 @@ class ForkServer:
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError, ValueError, OSError):  # closed, or replaced by something of the user's own
                 stream.flush()
-        threads = thread_count()
-        if not problem and threads > 1:
-            problem = f"threads: importing {module} starts {threads - 1} thread(s)"
-        if not problem:
-            _warm_up()
+        problem = problem or _threads(module)
+        if not problem and _warm_up():
+            problem = _threads("pyarrow")
         self._send("loaded", module, problem)
 
     def _fork(self) -> None:
@@ -314,8 +315,17 @@ def _raised_fd(fd: int) -> int:
     return raised
 
 
-def _warm_up() -> None:
-    """Import and make once, here, what every child of this code would otherwise need for itself."""
+def _threads(module: str) -> str:
+    """:return: why this process may not be forked any more, or an empty string"""
+    threads = thread_count()
+    return f"threads: importing {module} starts {threads - 1} thread(s)" if threads > 1 else ""
+
+
+def _warm_up() -> bool:
+    """Import and make once, here, what every child of this code would otherwise need for itself.
+
+    :return: whether more than our own modules was imported
+    """
     from localflyte.api import registry
 
     for task in registry.tasks():
@@ -325,6 +335,7 @@ def _warm_up() -> None:
         from localflyte.worker import loops
 
         loops.prepare()
+    return load_tables(str(getattr(task.interface, "digest_line", "")) for task in registry.tasks())
 
 
 def _direct_children() -> list[int]:

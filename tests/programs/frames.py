@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pandas as pd
 
 import localflyte as flyte
 from localflyte.io import DataFrame
 
 env = flyte.TaskEnvironment(name="frames")
+BORN = os.urandom(8).hex()  # another one wherever this module is imported anew
 
 
 def mark(path: str) -> None:
@@ -41,6 +45,16 @@ def use(frame: DataFrame, marks: str) -> int:
 def use_native(frame: pd.DataFrame, marks: str) -> int:
     mark(marks)
     return len(frame)
+
+
+@env.task
+def whence(frame: pd.DataFrame) -> tuple[str, bool]:
+    return BORN, "pyarrow.dataset" in sys.modules
+
+
+@env.task
+def threads() -> tuple[int, str | None]:
+    return len(os.listdir("/proc/self/task")), os.environ.get("JE_ARROW_MALLOC_CONF")
 
 
 @env.task
