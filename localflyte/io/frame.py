@@ -13,6 +13,7 @@ from typing import Any
 from typing import ClassVar
 from typing import Self
 
+from localflyte.io.handlers import encode
 from localflyte.io.hashing import HashMethod
 from localflyte.io.hashing import split_hash_method
 from localflyte.io.location import base_name
@@ -27,6 +28,7 @@ from localflyte.io.tables import format_of
 from localflyte.io.tables import iterate
 from localflyte.io.tables import read
 from localflyte.io.tables import write
+from localflyte.io.tables import writer_of
 from localflyte.spec.packed import Ref
 from localflyte.types.refusal import ValueRefusedError
 
@@ -44,11 +46,11 @@ class DataFrame(ByReference):
     flyte_reference: ClassVar[str] = "DataFrame"
     _parts = ("uri", "format", "hash")
 
-    def __init__(self, uri: str | None = None, format: str = "", hash: str | None = None) -> None:
+    def __init__(self, uri: str | None = None, format: str = "", hash: str | None = None, *, frame: Any = None) -> None:
         self.uri = uri
         self.format = format
         self.hash = hash
-        self._frame: Any = None
+        self._frame = frame
         self._wanted: type[Any] | None = None
         self._columns: tuple[str, ...] = ()
         self._is_at_own_place = False
@@ -56,9 +58,7 @@ class DataFrame(ByReference):
     @classmethod
     def wrap_df(cls, val: Any = None, uri: str | None = None) -> Self:
         """Wrap a frame. It is written when it crosses a border: to `uri`, or to a place of its own."""
-        made = cls(uri)
-        made._frame = val
-        return made
+        return cls(uri, frame=val)
 
     from_df = wrap_df
 
@@ -142,8 +142,7 @@ class DataFrame(ByReference):
         wanted = self._opened()
         if self._frame is not None:
             return convert(self._frame, wanted, self._columns)
-        uri = self._place()
-        return read(uri, format_of(uri, self.format), wanted, self._columns)
+        return read(self._place(), self.format, wanted, self._columns)
 
     async def all(self) -> Any:
         """Load the whole table; see `all_sync`."""
@@ -159,7 +158,7 @@ class DataFrame(ByReference):
         if self._frame is not None:
             return Parts(lambda: iter((convert(self._frame, wanted, self._columns),)))
         uri = self._place()
-        return Parts(lambda: iterate(uri, format_of(uri, self.format), wanted, self._columns))
+        return Parts(lambda: iterate(uri, self.format, wanted, self._columns))
 
     def flyte_convert(self, kind: type[Any]) -> Any:
         """Load the table as the kind of frame that a parameter declares."""
@@ -171,21 +170,29 @@ class DataFrame(ByReference):
         :raises ValueRefusedError: if there is no table, or its format cannot hold it
         """
         if self._frame is not None:
-            self.format = self.format or format_of(self.uri or "")
-            if self.uri is None or self._is_at_own_place:
-                # anew each time: a frame may have changed since, and whoever got the last file may be reading it
-                self.uri, self._is_at_own_place = new_location(f"frame.{self.format}"), True
-            write(self._frame, self.uri, self.format)
+            self._write()
         if self.uri is None:
             raise ValueRefusedError("this DataFrame has neither a frame nor a uri; wrap a frame with DataFrame.from_df(frame)")
         place = stable_path(self.uri)
         kind = "dir" if not is_remote(place) and os.path.isdir(place) else "file"
-        return Ref(kind, place, self.hash or "", base_name(place), format_of(place, self.format))
+        return Ref(kind, place, self.hash or "", base_name(place), self.format or format_of(place))
 
     @classmethod
     def from_ref(cls, ref: Ref | None) -> Self:
         """Make the value again where its content arrived."""
         return cls() if ref is None else cls(ref.path, ref.format, ref.hash or None)
+
+    def _write(self) -> None:
+        place = None if self._is_at_own_place else self.uri
+        handler, form, is_here = writer_of(self._frame, place or "", self.format)
+        if place is None:
+            # anew each time: a frame may have changed since, and whoever got the last file may be reading it
+            self.uri, self._is_at_own_place = new_location(f"frame.{form or 'table'}") if is_here else None, True
+        if handler is None:
+            write(self._frame, self.uri or "", form)
+            self.format = form
+        else:
+            self.uri, self.format = encode(handler, self, form)
 
     def _opened(self) -> type[Any]:
         if self._wanted is None:

@@ -6,20 +6,31 @@ import os
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
+from typing import NoReturn
 
+from localflyte.io.handlers import ANYWHERE
+from localflyte.io.handlers import OWN
+from localflyte.io.handlers import decode
+from localflyte.io.handlers import decoders
+from localflyte.io.handlers import encoders
+from localflyte.io.handlers import parts_of
+from localflyte.io.handlers import protocol_of
 from localflyte.io.location import is_remote
 from localflyte.io.location import local_path
-from localflyte.io.location import new_location
 from localflyte.io.location import remote_filesystem
 from localflyte.io.transfer import copy
 from localflyte.io.transfer import temporary_path
+from localflyte.types.frames import HANDLED
 from localflyte.types.frames import frame_kind
+from localflyte.types.frames import known_kind
 from localflyte.types.refusal import ValueRefusedError
 
-__all__ = ("CSV", "PARQUET", "convert", "format_of", "iterate", "read", "save", "write")
+__all__ = ("CSV", "PARQUET", "convert", "format_of", "iterate", "read", "write", "writer_of")
 
 PARQUET = "parquet"
 CSV = "csv"
+
+_HOLDS = "a frame of pandas, pyarrow or polars, or of a class that has handlers"
 
 
 def format_of(uri: str, given: str = "") -> str:
@@ -27,15 +38,35 @@ def format_of(uri: str, given: str = "") -> str:
     return given or (CSV if uri.endswith(".csv") else PARQUET)
 
 
-def save(frame: Any, form: str = "") -> tuple[str, str]:
-    """Write a frame to a place of its own among the run's data.
+def writer_of(frame: Any, uri: str, given: str) -> tuple[Any, str, bool]:
+    """Find what writes a table.
 
-    :return: the place, and the format
+    :param uri: where to, or an empty string if nothing was said
+    :param given: the format that was asked for, or an empty string
+    :return: the handler, or ``None`` where none is needed; the format; and whether the table is to be written among the run's data
+    :raises TypeError: if nothing writes tables of its class
+    :raises ValueError: if nothing writes them in that format
     """
-    form = form or PARQUET
-    place = new_location(f"frame.{form}")
-    write(frame, place, form)
-    return place, form
+    kind = _nearest(type(frame))
+    own = _own_formats(kind)
+    form = given or (CSV if uri.endswith(".csv") else encoders.default_format(kind, own))
+    protocol = protocol_of(uri) if uri else encoders.protocols.get(kind, "file")
+    found = encoders.find(kind, protocol, form, own)
+    if found is None:
+        if not frame_kind(kind):
+            raise TypeError(f"a flyte.io.DataFrame holds {_HOLDS}, not a {_name(kind)}")
+        _refuse_format(form, kind, protocol, "DataFrameEncoder")
+    return None if found is OWN else found, form, protocol in ("file", ANYWHERE)
+
+
+def _nearest(kind: type[Any]) -> type[Any]:
+    """:return: the nearest class that a class of frames is one of"""
+    return next((each for each in getattr(kind, "__mro__", ()) if known_kind(each) or each in HANDLED), kind)
+
+
+def _own_formats(kind: Any) -> tuple[str, ...]:
+    """:return: the formats that need no handler"""
+    return (PARQUET, CSV) if known_kind(kind) else ()
 
 
 def write(frame: Any, uri: str, form: str) -> None:
@@ -43,12 +74,8 @@ def write(frame: Any, uri: str, form: str) -> None:
 
     :raises ImportError: if the package that writes it is not installed
     :raises ValueRefusedError: if the format cannot hold the frame
-    :raises TypeError: if this is no frame, or the format is none
     """
-    kind = frame_kind(type(frame))
-    _check(form)
-    if not kind:
-        raise TypeError(f"a flyte.io.DataFrame holds a frame of pandas, pyarrow or polars, not a {_name(type(frame))}")
+    kind = known_kind(_nearest(type(frame)))
     if is_remote(uri):
         place = temporary_path(f"frame.{form}")
         write(frame, place, form)
@@ -102,15 +129,20 @@ def _write(frame: Any, kind: str, path: str, form: str) -> None:
             frame.sink_csv(path)
 
 
-def read(uri: str, form: str, wanted: type[Any], columns: Sequence[str] = ()) -> Any:
+def read(uri: str, given: str, wanted: type[Any], columns: Sequence[str] = ()) -> Any:
     """Read a table as a kind of frame.
 
+    :param given: its format, or an empty string to go by the ending of its name
     :param columns: the columns to read; all by default
     :raises ImportError: if the package that reads it is not installed
     :raises TypeError: if that is no kind of frame
+    :raises ValueError: if nothing reads that kind of frame in that format
     """
     kind = _wanted(wanted)
-    _check(form)
+    form = format_of(uri, given)
+    handler = _reader_of(uri, given, wanted)
+    if handler is not None:
+        return decode(handler, uri, given, columns)
     chosen = list(columns) or None
     path = uri if is_remote(uri) else local_path(uri)
     if form == CSV and not path.endswith(".csv") and (is_remote(path) or os.path.isdir(path)):
@@ -123,6 +155,16 @@ def read(uri: str, form: str, wanted: type[Any], columns: Sequence[str] = ()) ->
 
         return pd.read_parquet(path, columns=chosen) if form == PARQUET else pd.read_csv(path, usecols=chosen)
     return _from_arrow(_read_arrow(path, form, chosen), kind)
+
+
+def _reader_of(uri: str, given: str, wanted: type[Any]) -> Any:
+    kind = _nearest(wanted)
+    own = _own_formats(kind)
+    protocol = protocol_of(uri)
+    found = decoders.find(kind, protocol, given or (format_of(uri) if own else ""), own)
+    if found is None:
+        _refuse_format(given, wanted, protocol, "DataFrameDecoder")
+    return None if found is OWN else found
 
 
 def _read_polars(path: str, form: str, kind: str, columns: list[str] | None) -> Any:
@@ -150,11 +192,14 @@ def _read_arrow(path: str, form: str, columns: list[str] | None) -> Any:
     return table.select(columns) if columns else table
 
 
-def iterate(uri: str, form: str, wanted: type[Any], columns: Sequence[str] = ()) -> Iterator[Any]:
+def iterate(uri: str, given: str, wanted: type[Any], columns: Sequence[str] = ()) -> Iterator[Any]:
     """Read a table in parts, so that never all of it is in memory. A csv file is one part."""
     kind = _wanted(wanted)
-    if form != PARQUET or is_remote(uri) or os.path.isdir(local_path(uri)):
-        yield read(uri, form, wanted, columns)
+    if _reader_of(uri, given, wanted) is not None:
+        yield from parts_of(read(uri, given, wanted, columns))
+        return
+    if format_of(uri, given) != PARQUET or is_remote(uri) or os.path.isdir(local_path(uri)):
+        yield read(uri, given, wanted, columns)
         return
     _need_pyarrow()
     from pyarrow import Table
@@ -175,12 +220,14 @@ def convert(frame: Any, wanted: type[Any], columns: Sequence[str] = ()) -> Any:
         return _select(frame, kind, columns)
     kind = _wanted(wanted)
     if not own:
-        raise TypeError(f"a flyte.io.DataFrame holds a frame of pandas, pyarrow or polars, not a {_name(type(frame))}")
+        raise TypeError(f"a flyte.io.DataFrame holds {_HOLDS}, not a {_name(type(frame))}")
+    if not all(known_kind(_nearest(each)) for each in (type(frame), wanted)):
+        raise TypeError(f"a {own} in memory cannot be made a {kind}: pass it to a task that declares one, which goes by a file")
     return _select(_through_arrow(frame, own, kind), kind, columns)
 
 
 def _select(frame: Any, kind: str, columns: Sequence[str]) -> Any:
-    if not columns:
+    if not columns or not known_kind(_nearest(type(frame))):
         return frame
     return frame[list(columns)] if kind == "pandas.DataFrame" else frame.select(list(columns))
 
@@ -221,9 +268,11 @@ def _wanted(kind: type[Any]) -> str:
     return found
 
 
-def _check(form: str) -> None:
-    if form not in (PARQUET, CSV):
-        raise ValueError(f"localflyte reads and writes tables as parquet and csv, not as {form!r}; pass such a file as a flyte.io.File")
+def _refuse_format(form: str, kind: Any, protocol: str, base: str) -> NoReturn:
+    raise ValueError(
+        f"nothing is known to handle a {_name(kind)} as {form!r} at {protocol!r}: localflyte itself reads and writes frames of pandas, "
+        f"pyarrow and polars as parquet and csv; for others, register a flyte.io.extend.{base}, or pass the file as a flyte.io.File"
+    )
 
 
 def _need_pyarrow() -> None:

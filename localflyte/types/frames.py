@@ -21,7 +21,10 @@ from localflyte.types.scope import reference_place
 from localflyte.types.scope import register
 from localflyte.types.scope import resolve
 
-__all__ = ("build", "detailed", "frame_kind")
+__all__ = ("HANDLED", "build", "detailed", "frame_kind", "known_kind")
+
+HANDLED: set[Any] = set()
+"""The classes of tables that a program has registered handlers for."""
 
 _KINDS = (("pandas", "DataFrame"), ("pyarrow", "Table"), ("polars", "DataFrame"), ("polars", "LazyFrame"))
 
@@ -39,10 +42,15 @@ class _Details(NamedTuple):
 
 def frame_kind(kind: Any) -> str:
     """:return: ``"pandas.DataFrame"`` and the like for such a class and those derived from it, else an empty string"""
-    return next(filter(None, map(_own_kind, getattr(kind, "__mro__", ()))), "")
+    return next(filter(None, map(_carried_kind, getattr(kind, "__mro__", ()))), "")
 
 
-def _own_kind(kind: Any) -> str:
+def _carried_kind(kind: Any) -> str:
+    return known_kind(kind) or (f"{kind.__module__}.{kind.__qualname__}" if kind in HANDLED else "")
+
+
+def known_kind(kind: Any) -> str:
+    """:return: ``"pandas.DataFrame"`` and the like for the very classes that localflyte itself reads and writes, else an empty string"""
     for package, name in _KINDS:
         # by the name first: a look into a package that is to be loaded lazily would load it
         if kind.__name__ == name and package in sys.modules and getattr(sys.modules[package], name, None) is kind:
@@ -55,7 +63,7 @@ def build(annotation: Any, compile_type: Compile) -> Codec | None:
 
     :return: the codec, or ``None`` if the annotation is no such class; one derived from it is more than its table, and is pickled
     """
-    return _frame(annotation) if isinstance(annotation, type) and _own_kind(annotation) else None
+    return _frame(annotation) if isinstance(annotation, type) and _carried_kind(annotation) else None
 
 
 def detailed(written: Any, annotation: Any, compile_type: Compile, key: Callable[[Any], str] | None = None) -> Codec | None:
@@ -66,7 +74,7 @@ def detailed(written: Any, annotation: Any, compile_type: Compile, key: Callable
     :param key: computes a key of a frame that counts instead of its content
     :return: the codec, or ``None`` if it is no table, or nothing is said of its columns or format
     """
-    if isinstance(annotation, type) and _own_kind(annotation):
+    if isinstance(annotation, type) and _carried_kind(annotation):
         return _frame(annotation, _details(written), key)
     if getattr(annotation, "flyte_reference", "") != "DataFrame":
         return None
@@ -82,16 +90,15 @@ def _frame(kind: type[Any], details: _Details | None = None, key: Callable[[Any]
         if getattr(type(value), "flyte_reference", "") == "DataFrame":
             ref = _ref_of_wrapper(value, key)
         elif isinstance(value, kind):
-            place, form = _tables().save(value, details.format)
-            ref = Ref("file", place, key(value) if key else "", f"frame.{form}", form)
+            wrapper = _io("frame").DataFrame(format=details.format, hash=key(value) if key else None, frame=value)
+            ref = wrapper.to_ref()
         else:
             raise mismatch(name, value, "wrap it: flyte.io.DataFrame.from_df(x)" if frame_kind(type(value)) else "")
         return reference_extension(register(ref))
 
     def decode(wire: Any) -> Any:
         ref = resolve(reference_place(wire))
-        tables = _tables()
-        return tables.read(ref.path, tables.format_of(ref.path, ref.format), kind, details.columns)
+        return _io("tables").read(ref.path, ref.format, kind, details.columns)
 
     line = f"{'keyed:' if key else ''}frame:{name}{details.line}"
     return Codec(name, encode, decode, line=line, kinds=(kind,), scoped=True)
@@ -145,8 +152,8 @@ def _names(columns: Any, outer: str = "") -> Sequence[str]:
     return names
 
 
-def _tables() -> Any:
+def _io(name: str) -> Any:
     from importlib import import_module
 
     # io stands above types; it is loaded when the first table crosses
-    return import_module("localflyte.io.tables")
+    return import_module(f"localflyte.io.{name}")

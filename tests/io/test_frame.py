@@ -16,8 +16,6 @@ import pytest
 from localflyte.io import PARQUET
 from localflyte.io import DataFrame
 from localflyte.io import HashFunction
-from localflyte.io.extend import DataFrameEncoder
-from localflyte.io.extend import DataFrameTransformerEngine
 from localflyte.types.codec import codec_for
 from localflyte.types.packing import pack
 from localflyte.types.packing import unpack
@@ -251,7 +249,7 @@ WRONG: list[Any] = [
     (TypeError, r"open\(\) takes pandas", lambda: DataFrame.from_df(Frame("x")).open(dict).all_sync()),
     (TypeError, "holds a frame of pandas", lambda: pack(codec_for(DataFrame), DataFrame.from_df({"a": 1}))),
     (TypeError, "holds a frame of pandas", lambda: DataFrame.from_df({"a": 1}).open(Frame).all_sync()),
-    (ValueError, "as parquet and csv, not as 'orc'", lambda: DataFrame("/a", format="orc").open(Frame).all_sync()),
+    (ValueError, "as 'orc' at 'file': localflyte itself reads and writes", lambda: DataFrame("/a", format="orc").open(Frame).all_sync()),
 ]
 
 
@@ -272,12 +270,6 @@ def test_a_missing_package_is_named_with_the_way_to_it(monkeypatch: pytest.Monke
 def test_a_table_has_no_notes_of_a_cluster() -> None:
     table = DataFrame.from_local_sync(Frame("x"), columns={"a": int})
     assert (table.metadata, table.literal, table.columns(), table.column_names()) == (None, None, {}, [])
-
-
-@pytest.mark.parametrize("use", [DataFrameEncoder, lambda: DataFrameTransformerEngine.register("handler")])
-def test_handlers_of_ones_own_need_a_cluster(use: Any) -> None:
-    with pytest.raises(NotImplementedError, match="protobuf"):
-        use()
 
 
 def test_a_table_fits_where_its_kind_of_frame_is_declared(pandas: type[Frame]) -> None:
