@@ -131,6 +131,8 @@ AIMS = (
     Aim("the same, asked again in that process", "<= 1 ms", _at_most("version_warm", "store", 0.001)),
     Aim("speed of hashing a file of 1 GB, beside hashlib.file_digest", ">= 80%", _content),
     Aim("1 MB in and out beside flyte's", "<= 0.5 x", _ratio("payload", "flyte", 0.5)),
+    Aim("200,000 whole numbers in and out beside flyte's", "<= 0.1 x", _ratio("value-ints", "flyte", 0.1)),
+    Aim("10 MB of nested dataclasses in and out beside flyte's", "<= 0.1 x", _ratio("value-dataclasses", "flyte", 0.1)),
     Aim("to a warm replica and back beside a socket echo (sync)", "<= 2.0 x", _ratio("warm-sync", "echo", 2.0, of="seat")),
     Aim("a whole call of a warm replica beside a socket echo (sync)", "<= 2.0 x", _ratio("warm-sync", "echo", 2.0)),
     Aim("a share of the machine, had and given back: nothing declared, all declared, 1,000 in line", "<= 20 us", _ledger),

@@ -10,6 +10,7 @@ EVERYBODY = ("localflyte", "floor", "flyte", "futures", "loky")
 ENGINES = ("localflyte", "flyte")
 WARM = ("localflyte", "seat", "echo", "flyte")
 CACHE = "The cache"
+VALUES = "Values, in and out of one call"
 VERSIONS = ("store", "memory", "flyte")
 
 
@@ -146,6 +147,25 @@ ROWS = (
         subjects=("store", "hashlib"),
         drawn=False,
         table=CACHE,
+    ),
+    *(
+        Row(
+            name=name,
+            title=title,
+            program=name.replace("-", "_"),
+            calls=calls,
+            rounds=2,
+            quick_calls=1,
+            subjects=ENGINES,
+            drawn=False,
+            table=VALUES,
+        )
+        for name, title, calls in (
+            ("value-ints", "200,000 whole numbers", 1),
+            ("value-dataclasses", "10 MB of nested dataclasses", 2),
+            ("value-files", "1,000 files", 5),
+            ("value-frames", "a pandas table of 1,000 rows", 10),
+        )
     ),
     Row(name="chain", title="chain 40 deep, a link", program="chain", calls=10, quick_calls=3, subjects=ENGINES),
     Row(name="cpu", title="8 x 0.5 s of CPU, wall time", program="cpu", calls=8, rounds=3, quick_calls=8, drawn=False),

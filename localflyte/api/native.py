@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from inspect import Parameter as Signature
 from typing import Any
 from typing import ClassVar
+from typing import Literal
+from typing import get_args
+from typing import get_origin
 
 from localflyte.types.codec import codec_for
 from localflyte.types.interface import REQUIRED
@@ -42,11 +46,13 @@ class NativeInterface:
 
     @classmethod
     def from_callable(cls, func: Any) -> NativeInterface:
-        """Read the signature of a function.
+        """Read the signature of a function. A Literal of texts stands as an Enum of them, as flyte shows it, and any other as Any.
 
         :raises ValueError: if it takes ``*args`` or ``**kwargs``
         """
-        return cls.from_interface(Interface.from_function(func, task=getattr(func, "__name__", str(func))), func.__doc__)
+        read = cls.from_interface(Interface.from_function(func, task=getattr(func, "__name__", str(func))), func.__doc__)
+        inputs = {name: (_without_literal(kind), default) for name, (kind, default) in read.inputs.items()}
+        return cls(inputs, {name: _without_literal(kind) for name, kind in read.outputs.items()}, read.docstring)
 
     @classmethod
     def from_types(cls, inputs: Mapping[str, tuple[Any, Any]], outputs: Mapping[str, Any], default_inputs: Any = None) -> NativeInterface:
@@ -121,7 +127,18 @@ def as_interface(given: Any) -> Any:
     return Interface(inputs, {name: Output(name, annotation, codec_for(annotation)) for name, annotation in given.outputs.items()})
 
 
+def _without_literal(annotation: Any) -> Any:
+    if get_origin(annotation) is not Literal:
+        return annotation
+    texts = get_args(annotation)
+    if not all(isinstance(text, str) for text in texts):
+        return Any
+    return Enum("LiteralEnum", {text.upper(): text for text in texts})
+
+
 def _name(annotation: Any) -> str:
     if isinstance(annotation, str):
         return annotation
+    if annotation is Any:
+        return "Any"
     return annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__origin__") else repr(annotation)

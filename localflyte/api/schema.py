@@ -67,6 +67,7 @@ def _class(cls: type, members: tuple[Any, ...], depth: int) -> dict[str, Any]:
         return {"type": "string", "enum": [member.name for member in cls]}
     if hasattr(cls, "model_json_schema") and not members and cls.__name__ not in ("File", "Dir", "DataFrame"):
         schema: dict[str, Any] = cls.model_json_schema()
+        schema.setdefault("required", [])  # pydantic leaves it out where every field has a default
         return schema
     if is_dataclass(cls):
         defaults = {each.name: _MADE if each.default_factory is not MISSING else each.default for each in fields(cls) if each.init}

@@ -17,15 +17,15 @@ __all__ = (
 )
 
 if TYPE_CHECKING:
+    from localflyte.types.literals import literal_string_repr as literal_string_repr
     from localflyte.types.protobuf import FlytePickle as FlytePickle
     from localflyte.types.protobuf import Renderable as Renderable
     from localflyte.types.protobuf import TypeEngine as TypeEngine
     from localflyte.types.protobuf import TypeTransformer as TypeTransformer
     from localflyte.types.protobuf import guess_interface as guess_interface
-    from localflyte.types.protobuf import literal_string_repr as literal_string_repr
     from localflyte.types.refusal import TypeTransformerFailedError as TypeTransformerFailedError
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
-    {name: "refusal" if name == "TypeTransformerFailedError" else "protobuf" for name in __all__},
+    {**dict.fromkeys(__all__, "protobuf"), "TypeTransformerFailedError": "refusal", "literal_string_repr": "literals"},
 )

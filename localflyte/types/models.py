@@ -14,6 +14,7 @@ from localflyte.types.free import decode_free
 from localflyte.types.free import encode_tree
 from localflyte.types.free import order_free
 from localflyte.types.opaque import pack_object
+from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import mismatch
 from localflyte.types.scope import OPAQUE
 
@@ -41,7 +42,10 @@ def _model(kind: Any, line: str, *, is_root: bool) -> Codec:
         if not isinstance(value, kind):
             if not isinstance(value, dict) and not is_root:
                 raise mismatch(kind.__name__, value)
-            value = kind.model_validate(value)
+            try:
+                value = kind.model_validate(value)
+            except ValueError as error:  # pydantic's own error is one
+                raise TypeTransformerFailedError(f"expected {kind.__name__}: {error}") from error
         return encode_tree(value.model_dump(round_trip=True, warnings=False, **dump_options), _encode_leaf)
 
     def decode(wire: Any) -> Any:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 from typing import Generic
-from typing import NoReturn
 from typing import Protocol
 from typing import TypeVar
 from typing import runtime_checkable
 
-from localflyte.spec.packed import Packed
 from localflyte.types.codec import codec_for
 from localflyte.types.codec import forget
 from localflyte.types.codec import readable
+from localflyte.types.literals import LocalLiteral
+from localflyte.types.literals import LocalLiteralMap
+from localflyte.types.literals import LocalType
+from localflyte.types.literals import refuse
 from localflyte.types.opaque import pack_object
 from localflyte.types.opaque import unpack_object
 from localflyte.types.packing import pack
@@ -25,14 +29,11 @@ from localflyte.types.transformed import load_plugins
 
 __all__ = (
     "FlytePickle",
-    "LocalLiteral",
-    "LocalType",
     "OwnTransformer",
     "Renderable",
     "TypeEngine",
     "TypeTransformer",
     "guess_interface",
-    "literal_string_repr",
 )
 
 T = TypeVar("T")
@@ -74,32 +75,6 @@ class Renderable(Protocol):
 
     def to_html(self, python_value: Any) -> str:
         """:return: the value as HTML"""
-
-
-class LocalType:
-    """What stands here for a protobuf LiteralType: the Python type."""
-
-    def __init__(self, python_type: Any) -> None:
-        self.python_type = python_type
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, LocalType) and other.python_type == self.python_type
-
-    def __hash__(self) -> int:
-        return hash(str(self.python_type))
-
-    def __repr__(self) -> str:
-        return f"LocalType({readable(self.python_type)})"
-
-    def ClearField(self, field_name: str) -> None:  # noqa: N802 - protobuf's name
-        """Take a part away, as programs do with the message: nothing here, where the type itself is all there is."""
-
-
-class LocalLiteral:
-    """What stands here for a protobuf Literal: a value as it crosses a border."""
-
-    def __init__(self, packed: Packed) -> None:
-        self.packed = packed
 
 
 class TypeTransformer(Generic[T]):
@@ -181,11 +156,11 @@ class OwnTransformer(TypeTransformer[Any]):
     """Converts as localflyte itself does."""
 
     async def to_literal(self, python_val: Any, python_type: Any, expected: Any) -> LocalLiteral:
-        return LocalLiteral(pack(codec_for(python_type), python_val))
+        return LocalLiteral(pack(codec_for(python_type), python_val), python_type)
 
     async def to_python_value(self, lv: Any, expected_python_type: Any) -> Any:
         if not isinstance(lv, LocalLiteral):
-            _refuse("TypeEngine.to_python_value of a protobuf Literal")
+            refuse("TypeEngine.to_python_value of a protobuf Literal")
         return unpack(codec_for(expected_python_type), lv.packed)
 
 
@@ -265,6 +240,57 @@ class TypeEngine:
         return await cls.get_transformer(expected_python_type).to_python_value(lv, expected_python_type)
 
     @classmethod
+    async def dict_to_literal_map(cls, d: Mapping[str, Any], type_hints: Mapping[str, Any] | None = None) -> LocalLiteralMap:
+        """Convert values by name.
+
+        :param type_hints: their types; the class of a value where there is none
+        :raises TypeError: if a value is not of its type
+        """
+        literals: dict[str, Any] = {}
+        for name, value in d.items():
+            kind = (type_hints or {}).get(name, type(value))
+            try:
+                literals[name] = await cls.to_literal(value, kind, cls.to_literal_type(kind))
+            except TypeError as error:
+                raise TypeError(f"Type conversion failed for variable '{name}' of type {readable(kind)}: {error}") from error
+        return LocalLiteralMap(literals)
+
+    @classmethod
+    async def literal_map_to_kwargs(
+        cls, lm: Any, python_types: Mapping[str, Any] | None = None, literal_types: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Make values by name again.
+
+        :param python_types: their types, or:
+        :param literal_types: what describes them, with a ``type``
+        :raises ValueError: if neither is given, or there are more values than types
+        :raises TypeTransformerFailedError: if one cannot be made
+        """
+        if python_types is None and literal_types is None:
+            raise ValueError("give python_types or literal_types")
+        kinds = python_types if not literal_types else cls.guess_python_types(literal_types)
+        if not kinds:
+            return {}
+        if len(lm.literals) > len(kinds):
+            raise ValueError(f"{len(lm.literals)} values came for {len(kinds)} inputs")
+        values: dict[str, Any] = {}
+        for name, literal in lm.literals.items():
+            try:
+                values[name] = await cls.to_python_value(literal, kinds[name])
+            except Exception as error:
+                raise TypeTransformerFailedError(f"input '{name}' cannot be made a {readable(kinds[name])}: {error}") from error
+        return values
+
+    @classmethod
+    def guess_python_types(cls, flyte_variables: Any) -> dict[str, Any]:
+        """Find the Python types of several, by name.
+
+        :param flyte_variables: a mapping of things with a ``type``, or entries with a ``key`` and a ``value`` that has it
+        """
+        entries = flyte_variables.items() if isinstance(flyte_variables, Mapping) else ((each.key, each.value) for each in flyte_variables)
+        return {name: cls.guess_python_type(variable.type) for name, variable in entries}
+
+    @classmethod
     def guess_python_type(cls, flyte_type: Any) -> Any:
         """Find the Python type of what `to_literal_type` gave.
 
@@ -285,17 +311,25 @@ class TypeEngine:
         return cls.get_transformer(expected_python_type).to_html(python_val, expected_python_type)
 
 
-def guess_interface(interface: Any) -> Any:
-    """Guess Python types from a protobuf interface: not possible here."""
-    _refuse("guess_interface")
+def guess_interface(interface: Any, default_inputs: Iterable[Any] | None = None) -> Any:
+    """Find the Python types of an interface that `TypeEngine.to_literal_type` describes.
+
+    :param interface: has the inputs and outputs as ``inputs.variables`` and ``outputs.variables``: by name, things with a ``type``
+    :param default_inputs: things with a ``name``: the inputs that have a default
+    :return: a flyte.models.NativeInterface
+    :raises ValueError: if a type is Flyte's protobuf
+    """
+    from importlib import import_module
+
+    native = import_module("localflyte.api.native").NativeInterface  # api stands above types
+    if interface is None:
+        return native({}, {})
+    given = {each.name: each for each in default_inputs or ()}
+    empty = import_module("inspect").Parameter.empty
+    kinds = TypeEngine.guess_python_types(_variables(interface.inputs))
+    inputs = {name: (kind, native.has_default if name in given else empty) for name, kind in kinds.items()}
+    return native.from_types(inputs, TypeEngine.guess_python_types(_variables(interface.outputs)), given)
 
 
-def literal_string_repr(lm: Any) -> Any:
-    """Show a protobuf literal: not possible here."""
-    _refuse("literal_string_repr")
-
-
-def _refuse(name: str) -> NoReturn:
-    raise NotImplementedError(
-        f"flyte.types.{name} reads Flyte's protobuf, which localflyte does not have: values cross as msgpack. It works with the flyte SDK."
-    )
+def _variables(side: Any) -> Any:
+    return getattr(side, "variables", None) or {}

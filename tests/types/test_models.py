@@ -94,9 +94,10 @@ def test_a_dict_is_validated_as_the_model() -> None:
     )
 
 
-def test_a_dict_that_does_not_fit_is_pydantics_own_error() -> None:
-    with pytest.raises(ValidationError):
+def test_a_dict_that_does_not_fit_is_refused_with_what_pydantic_says() -> None:
+    with pytest.raises(TypeTransformerFailedError, match=r"(?s)expected Outer: .*inner.*Field required") as caught:
         carry(Outer, {"name": "a"})
+    assert isinstance(caught.value.__cause__, ValidationError)
 
 
 def test_another_object_is_refused() -> None:
