@@ -11,13 +11,19 @@ from datetime import date
 from datetime import datetime
 from datetime import time
 from datetime import timedelta
+from datetime import timezone
 from decimal import Decimal
 from enum import Enum
+from enum import Flag
+from enum import IntEnum
 from pathlib import PurePosixPath
 from typing import Any
+from typing import Generic
 from typing import Literal
 from typing import NamedTuple
+from typing import NotRequired
 from typing import TypedDict
+from typing import TypeVar
 from uuid import UUID
 
 import pytest
@@ -26,6 +32,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from localflyte.io import DataFrame
 from localflyte.io import Dir
 from localflyte.io import File
 from localflyte.types.codec import codec_for
@@ -35,6 +42,9 @@ from localflyte.types.packing import unpack
 from localflyte.types.refusal import TypeTransformerFailedError
 
 pydantic = pytest.importorskip("pydantic", reason="the models extra is not installed")
+
+
+T = TypeVar("T")
 
 
 class Stranger:
@@ -49,6 +59,38 @@ class Color(Enum):
 class Pair(NamedTuple):
     left: Any
     right: Any
+
+
+class Weekday(IntEnum):
+    MONDAY = 1
+    SUNDAY = 7
+
+
+class Access(Flag):
+    READ = 1
+    WRITE = 2
+    RUN = 4
+
+
+@dataclass(frozen=True)
+class Box(Generic[T]):
+    inner: T
+
+
+@dataclass(frozen=True)
+class Pixel:
+    x: int
+    y: int
+
+
+class Row(NamedTuple, Generic[T]):
+    number: int
+    inner: T
+
+
+class Entry(TypedDict, Generic[T]):
+    inner: T
+    more: NotRequired[list[T]]
 
 
 @dataclass(frozen=True)
@@ -85,8 +127,21 @@ LEAVES = [
     Kind(complex, st.complex_numbers(allow_nan=False)),
     Kind(Color, st.sampled_from(Color), hashable=True),
     Kind(Literal["a", 1, None], st.sampled_from(["a", 1, None]), hashable=True),
+    Kind(Weekday, st.sampled_from(Weekday), hashable=True),
+    Kind(Access, st.integers(0, 7).map(Access), hashable=True),
+    Kind(datetime, st.datetimes(timezones=st.just(timezone(timedelta(hours=5, minutes=30)))), hashable=True),
     Kind(File, st.builds(File, PATHS, hash=st.none() | NAMES)),
     Kind(Dir, st.builds(Dir, PATHS, format=NAMES)),
+    Kind(DataFrame, st.builds(DataFrame, PATHS.map(lambda path: f"{path}.csv"), st.just("csv"), hash=st.none() | NAMES)),
+]
+
+#: Types of which each value fits one alone.
+UNIONS = [
+    Kind(int | str | None, WHOLE | st.text() | st.none(), hashable=True),
+    Kind(Color | UUID | bytes, st.sampled_from(Color) | st.uuids() | st.binary(), hashable=True),
+    Kind(File | Dir | DataFrame | None, LEAVES[-3].values | LEAVES[-2].values | LEAVES[-1].values | st.none()),
+    Kind(list[int] | dict[str, float] | date, st.lists(WHOLE) | st.dictionaries(st.text(), FLOATS) | st.dates()),
+    Kind(Box[int] | Pixel | Literal["none"], st.builds(Box, WHOLE) | st.builds(Pixel, WHOLE, WHOLE) | st.just("none")),
 ]
 
 
@@ -144,22 +199,37 @@ def models(left: Kind, right: Kind) -> Kind:
     return Kind(made, st.tuples(left.values, right.values).map(lambda both: made(left=both[0], right=both[1])))
 
 
+def boxes(inner: Kind) -> Kind:
+    return Kind(Box[inner.annotation], st.builds(Box, inner.values))  # type: ignore[name-defined]
+
+
+def generic_rows(inner: Kind) -> Kind:
+    return Kind(Row[inner.annotation], st.builds(Row, WHOLE, inner.values))  # type: ignore[name-defined]
+
+
+def generic_entries(inner: Kind) -> Kind:
+    values = st.fixed_dictionaries({"inner": inner.values}, optional={"more": st.lists(inner.values, max_size=2)})
+    return Kind(Entry[inner.annotation], values)  # type: ignore[name-defined]
+
+
 ONE: list[Callable[[Kind], Kind]] = [lists, rows, sets, optional, texts_to]
+GENERIC: list[Callable[[Kind], Kind]] = [boxes, generic_rows, generic_entries]
 TWO: list[Callable[[Kind, Kind], Kind]] = [pairs, keyed, dataclasses, named_tuples]  # pydantic takes these into its models
 
 
-def kinds(two: list[Callable[[Kind, Kind], Kind]]) -> st.SearchStrategy[Kind]:
+def kinds(leaves: list[Kind], one: list[Callable[[Kind], Kind]], two: list[Callable[[Kind, Kind], Kind]]) -> st.SearchStrategy[Kind]:
     def wrapped(inner: st.SearchStrategy[Kind]) -> st.SearchStrategy[Kind]:
         return st.one_of(
-            st.builds(lambda wrap, kind: wrap(kind), st.sampled_from(ONE), inner),
+            st.builds(lambda wrap, kind: wrap(kind), st.sampled_from(one), inner),
             st.builds(lambda wrap, left, right: wrap(left, right), st.sampled_from(two), inner, inner),
         )
 
-    return st.recursive(st.sampled_from(LEAVES), wrapped, max_leaves=5)
+    return st.recursive(st.sampled_from(leaves), wrapped, max_leaves=5)
 
 
-KINDS = kinds([*TWO, typed_dicts])
-MODELS = st.builds(models, kinds(TWO), kinds(TWO))
+KINDS = kinds([*LEAVES, *UNIONS], [*ONE, *GENERIC], [*TWO, typed_dicts])
+IN_MODELS = kinds(LEAVES, ONE, TWO)
+MODELS = st.builds(models, IN_MODELS, IN_MODELS)
 CASES = (KINDS | MODELS).flatmap(lambda kind: st.tuples(st.just(kind.annotation), kind.values))
 
 often = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
