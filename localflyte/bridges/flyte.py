@@ -26,6 +26,7 @@ PRIVATE = {
     "_resources": "spec.resources",
     "_task": "api.task",
     "_task_environment": "api.environment",
+    "io._hashing_io": "io.hashing",
 }
 
 _evicted: dict[str, ModuleType] = {}

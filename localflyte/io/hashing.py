@@ -7,7 +7,7 @@ from typing import Any
 from typing import Protocol
 from typing import runtime_checkable
 
-__all__ = ("HashFunction", "HashMethod", "PrecomputedValue", "hash_of_file", "split_hash_method")
+__all__ = ("HashFunction", "HashMethod", "HashlibAccumulator", "PrecomputedValue", "hash_of_file", "split_hash_method")
 
 _CHUNK = 1 << 20  # bytes
 
@@ -58,6 +58,33 @@ class PrecomputedValue:
         return self._value
 
 
+class HashlibAccumulator:
+    """A hash of `hashlib` as a HashMethod: the key of a file is the digest of its bytes."""
+
+    def __init__(self, h: Any) -> None:
+        self._empty = h.copy()
+        self._hash = h
+
+    @classmethod
+    def from_hash_name(cls, name: str) -> HashlibAccumulator:
+        """Make one by the name of the algorithm, such as ``"sha256"``."""
+        import hashlib
+
+        return cls(hashlib.new(name))
+
+    def update(self, data: Any, /) -> None:
+        """Take more bytes."""
+        self._hash.update(data)
+
+    def result(self) -> str:
+        """:return: the digest of what was taken so far"""
+        return str(self._hash.hexdigest())
+
+    def reset(self) -> None:
+        """Forget what was taken: the next file has a key of its own."""
+        self._hash = self._empty.copy()
+
+
 def split_hash_method(method: HashMethod | str | None) -> tuple[str | None, HashMethod | None]:
     """Tell a key that is known from a way to compute one.
 
@@ -74,6 +101,8 @@ def split_hash_method(method: HashMethod | str | None) -> tuple[str | None, Hash
 
 def hash_of_file(path: str, method: HashMethod) -> str:
     """Compute the key of a local file."""
+    if hasattr(method, "reset"):
+        method.reset()
     with open(path, "rb") as source:
         if isinstance(method, HashFunction):
             method.update(source.read())

@@ -21,6 +21,7 @@ from localflyte.api.context import enter
 from localflyte.io import Dir
 from localflyte.io import File
 from localflyte.io import HashFunction
+from localflyte.io.hashing import HashlibAccumulator
 from localflyte.types.codec import codec_for
 from localflyte.types.packing import pack
 from localflyte.types.packing import unpack
@@ -98,6 +99,18 @@ def test_a_key_may_be_given_or_computed(text: Path) -> None:
     assert File.from_existing_remote("/x", file_cache_key="mine").hash == "mine"
     with pytest.raises(TypeError, match="hash_method"):
         File.from_local_sync(text, hash_method=5)  # type: ignore[arg-type]
+
+
+def test_a_digest_is_computed_for_each_file_anew(tmp_path: Path) -> None:
+    method = HashlibAccumulator.from_hash_name("sha256")
+    for text in ("first", "second"):
+        (tmp_path / text).write_text(text)
+        made = File.from_local_sync(tmp_path / text, str(tmp_path / f"copy of {text}"), hash_method=method)
+        assert made.hash == hashlib.sha256(text.encode()).hexdigest()
+    made = File(str(tmp_path / "written"), hash_method=method)
+    with made.open_sync("wb") as stream:
+        stream.write(b"third")
+    assert made.hash == hashlib.sha256(b"third").hexdigest()
 
 
 def test_a_key_is_computed_when_the_file_was_written(task: Path) -> None:
