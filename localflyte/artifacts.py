@@ -10,6 +10,7 @@ from typing import Protocol
 from typing import TypeVar
 
 from localflyte.cluster import ClusterFunction
+from localflyte.types.artifacts import named
 
 __all__ = ("KIND_KEY", "Artifact", "Card", "CardFormat", "CardType", "Kind", "Metadata", "new")
 
@@ -64,9 +65,10 @@ class Artifact(Protocol[T_co]):
 
 
 def new(obj: T, metadata: Metadata) -> T:
-    """Name a value that a task returns. On a cluster it becomes an artifact; here it is returned as it is.
+    """Name a value that a task returns, as an output of its own. On a cluster it becomes an artifact; here it arrives as the value.
 
     :param obj: a File, Dir or DataFrame of flyte.io; nothing else can be an artifact
+    :return: the same value, with a ``get_flyte_metadata()``
     :raises TypeError: if either is something else
     """
     if not isinstance(getattr(type(obj), "flyte_reference", None), str):
@@ -76,4 +78,5 @@ def new(obj: T, metadata: Metadata) -> T:
         )
     if not isinstance(metadata, Metadata):
         raise TypeError(f"artifacts.new() takes flyte.artifacts.Metadata(name=...) as its second argument, not {metadata!r}")
-    return obj
+    made: T = named(obj, metadata)
+    return made

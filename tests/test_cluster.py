@@ -144,7 +144,11 @@ class TestTasks:
 
 def test_artifact_is_its_value() -> None:
     file = File("/a")
-    assert flyte.artifacts.new(file, flyte.artifacts.Metadata(name="three")) is file
+    made = flyte.artifacts.new(file, flyte.artifacts.Metadata(name="three"))
+    assert made == file
+    assert made.get_flyte_metadata().name == "three"  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="this File is no artifact"):
+        file.get_flyte_metadata()
 
 
 @pytest.mark.parametrize("value", [3, "three", [File("/a")], None])

@@ -12,6 +12,7 @@ from typing import TypeVar
 from localflyte.io.location import base_name
 from localflyte.io.location import stable_path
 from localflyte.spec.packed import Ref
+from localflyte.types.artifacts import metadata_of
 from localflyte.types.scope import is_collecting
 from localflyte.types.scope import register
 from localflyte.types.scope import resolve
@@ -85,6 +86,15 @@ class ByReference:
         """:return: the JSON schema of the fields"""
         schema: dict[str, Any] = cls.__get_pydantic_json_schema__(None, None)
         return schema
+
+    def get_flyte_metadata(self) -> Any:
+        """:return: what ``flyte.artifacts.new`` said of it
+        :raises ValueError: if it is no artifact
+        """
+        metadata = metadata_of(self)
+        if metadata is None:
+            raise ValueError(f"this {self.flyte_reference} is no artifact: name it with flyte.artifacts.new(value, Metadata(name=...))")
+        return metadata
 
     def _fields(self) -> dict[str, Any]:
         return {part: getattr(self, part) for part in self._parts}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from localflyte.spec.packed import Packed
+from localflyte.types.artifacts import check_outermost
 from localflyte.types.binding import bind
 from localflyte.types.packing import pack
 from localflyte.types.packing import unpack
@@ -114,6 +115,7 @@ class Interface:
         packed: list[Packed] = []
         for output, part in zip(self.outputs.values(), row, strict=True):
             try:
+                check_outermost(part)
                 packed.append(pack(output.codec, part, canonical))
             except TypeTransformerFailedError as error:
                 raise _output_error(output.name, error, task) from error
