@@ -12,6 +12,9 @@ from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any
 
+from localflyte.types.records import is_typed_dict
+from localflyte.types.records import typed_dict_fields
+
 __all__ = ("schema_of",)
 
 _PLAIN: dict[Any, dict[str, Any]] = {
@@ -72,9 +75,8 @@ def _class(cls: type, members: tuple[Any, ...], depth: int) -> dict[str, Any]:
     if is_dataclass(cls):
         defaults = {each.name: _MADE if each.default_factory is not MISSING else each.default for each in fields(cls) if each.init}
         return _record(cls, defaults, depth)
-    if typing.is_typeddict(cls):
-        required: frozenset[str] = getattr(cls, "__required_keys__", frozenset())
-        hints = typing.get_type_hints(cls)
+    if is_typed_dict(cls):
+        hints, required = typed_dict_fields(cls)
         return {"type": "object", "properties": {name: schema_of(hints[name], depth - 1) for name in hints}, "required": sorted(required)}
     if issubclass(cls, tuple):
         if hasattr(cls, "_fields"):

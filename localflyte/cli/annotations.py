@@ -8,6 +8,8 @@ from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any
 
+from localflyte.types.records import is_typed_dict
+
 __all__ = (
     "bare_annotation",
     "has_fields",
@@ -82,7 +84,7 @@ def is_model(annotation: Any) -> bool:
 
 def has_fields(annotation: Any) -> bool:
     """:return: whether JSON for this annotation is an object with named fields"""
-    return is_dataclass(annotation) or is_model(annotation) or typing.is_typeddict(annotation) or is_namedtuple(annotation)
+    return is_dataclass(annotation) or is_model(annotation) or is_typed_dict(annotation) or is_namedtuple(annotation)
 
 
 def is_from_text(annotation: Any) -> bool:

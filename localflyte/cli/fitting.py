@@ -30,6 +30,7 @@ from localflyte.cli.moments import parse_duration
 from localflyte.cli.near import near
 from localflyte.cli.reference import reference_from
 from localflyte.cli.reference import reference_kind
+from localflyte.types.records import is_typed_dict
 
 __all__ = ("fit",)
 
@@ -101,7 +102,7 @@ def _rule_of(origin: Any, annotation: Any) -> Callable[[Any, Any, str, Any], Any
         return _fit_model
     if is_dataclass(origin):
         return _fit_dataclass
-    if typing.is_typeddict(origin):
+    if is_typed_dict(origin):
         return _fit_typeddict
     if is_namedtuple(origin):
         return _fit_namedtuple

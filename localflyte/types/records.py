@@ -8,7 +8,6 @@ from typing import NotRequired
 from typing import Required
 from typing import get_args
 from typing import get_origin
-from typing import is_typeddict
 
 from localflyte.types.annotations import class_hints
 from localflyte.types.annotations import substitute
@@ -23,7 +22,7 @@ from localflyte.types.sequences import columns_encoded
 from localflyte.types.sequences import columns_of
 from localflyte.types.sequences import fields_codec
 
-__all__ = ("build", "is_named_tuple", "named_tuple_fields")
+__all__ = ("build", "is_named_tuple", "is_typed_dict", "named_tuple_fields", "typed_dict_fields")
 
 
 def build(annotation: Any, compile_type: Compile) -> Codec | None:
@@ -35,7 +34,7 @@ def build(annotation: Any, compile_type: Compile) -> Codec | None:
     given = dict(zip(getattr(kind, "__parameters__", ()), get_args(annotation), strict=False))
     if is_named_tuple(kind):
         return _named_tuple(kind, {name: compile_type.inside(substitute(hint, given)) for name, hint in named_tuple_fields(kind).items()})
-    if is_typeddict(kind):
+    if is_typed_dict(kind):
         return _typed_dict(kind, given, compile_type)
     return None
 
@@ -43,6 +42,11 @@ def build(annotation: Any, compile_type: Compile) -> Codec | None:
 def is_named_tuple(kind: Any) -> bool:
     """:return: whether this is a NamedTuple or namedtuple class"""
     return isinstance(kind, type) and issubclass(kind, tuple) and isinstance(getattr(kind, "_fields", None), tuple)
+
+
+def is_typed_dict(kind: Any) -> bool:
+    """:return: whether this is a TypedDict class, of `typing` or of `typing_extensions`, which has one of its own before Python 3.13"""
+    return type(kind).__name__ == "_TypedDictMeta"
 
 
 def named_tuple_fields(kind: Any) -> dict[str, Any]:
@@ -91,13 +95,8 @@ def _named_tuple(kind: Any, items: dict[str, Codec]) -> Codec:
 
 
 def _typed_dict(kind: Any, given: dict[Any, Any], compile_type: Compile) -> Codec:
-    items: dict[str, Codec] = {}
-    required: set[str] = set()
-    for name, hint in class_hints(kind, what="TypedDict").items():
-        inner, needed = _unwrap(hint, name in kind.__required_keys__)
-        items[name] = compile_type.inside(substitute(inner, given))
-        if needed:
-            required.add(name)
+    fields, required = typed_dict_fields(kind)
+    items = {name: compile_type.inside(substitute(hint, given)) for name, hint in fields.items()}
 
     def encode(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -132,6 +131,17 @@ def _typed_dict(kind: Any, given: dict[Any, Any], compile_type: Compile) -> Code
         order=no_order if all(item.order is no_order for item in items.values()) else order,
         scoped=any(item.scoped for item in items.values()),
     )
+
+
+def typed_dict_fields(kind: Any) -> tuple[dict[str, Any], set[str]]:
+    """:return: key to resolved annotation, and the keys that have to be there"""
+    fields: dict[str, Any] = {}
+    required: set[str] = set()
+    for name, hint in class_hints(kind, what="TypedDict").items():
+        fields[name], needed = _unwrap(hint, name in kind.__required_keys__)
+        if needed:
+            required.add(name)
+    return fields, required
 
 
 def _unwrap(hint: Any, needed: bool) -> tuple[Any, bool]:
