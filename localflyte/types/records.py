@@ -17,10 +17,10 @@ from localflyte.types.base import no_order
 from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import ValueRefusedError
 from localflyte.types.refusal import mismatch
-from localflyte.types.sequences import columns_decoded
 from localflyte.types.sequences import columns_encoded
 from localflyte.types.sequences import columns_of
 from localflyte.types.sequences import fields_codec
+from localflyte.types.sequences import made_of_rows
 
 __all__ = ("build", "is_named_tuple", "is_typed_dict", "named_tuple_fields", "typed_dict_fields")
 
@@ -88,7 +88,7 @@ def _named_tuple(kind: Any, items: dict[str, Codec]) -> Codec:
         line=line,
         kinds=(kind,),
         encode_many=encode_many if row else None,
-        decode_many=(lambda wires: list(map(kind, *columns_decoded(wires, row)))) if row else None,
+        decode_many=(lambda wires: made_of_rows(kind, wires, row)) if row else None,
         order=order,
         scoped=scoped,
     )

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from itertools import chain
 from itertools import islice
+from itertools import starmap
 from operator import itemgetter
 from typing import Any
 from typing import get_args
@@ -22,7 +23,7 @@ from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import ValueRefusedError
 from localflyte.types.refusal import mismatch
 
-__all__ = ("build", "columns_decoded", "columns_encoded", "columns_of", "fields_codec", "split")
+__all__ = ("build", "columns_decoded", "columns_encoded", "columns_of", "fields_codec", "made_of_rows", "split")
 
 
 def build(annotation: Any, compile_type: Compile) -> Codec | None:
@@ -180,9 +181,24 @@ def columns_decoded(wires: Collection[Any], items: list[Codec]) -> list[list[Any
     :return: their values by column
     :raises ValueError: if they do not have as many values as there are items
     """
+    _check_length(wires, items)
+    return [item.decode_all(column) for item, column in zip(items, columns_of(wires, len(items)), strict=True)]
+
+
+def made_of_rows(make: Callable[..., Any], wires: Collection[Any], items: list[Codec]) -> list[Any]:
+    """Decode rows, and make something of each.
+
+    :raises ValueError: if they do not have as many values as there are items
+    """
+    if all(item.plain for item in items):
+        _check_length(wires, items)
+        return list(starmap(make, wires))  # a third faster than by column, which nothing has to be done with
+    return list(map(make, *columns_decoded(wires, items)))
+
+
+def _check_length(wires: Collection[Any], items: list[Codec]) -> None:
     if set(map(len, wires)) != {len(items)}:
         raise ValueError(f"rows of {len(items)} values expected, and others came")
-    return [item.decode_all(column) for item, column in zip(items, columns_of(wires, len(items)), strict=True)]
 
 
 def columns_of(rows: Collection[Any], count: int) -> Iterable[list[Any]]:

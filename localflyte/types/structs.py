@@ -21,9 +21,9 @@ from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import ValueRefusedError
 from localflyte.types.refusal import mismatch
 from localflyte.types.scope import round_trip
-from localflyte.types.sequences import columns_decoded
 from localflyte.types.sequences import columns_encoded
 from localflyte.types.sequences import fields_codec
+from localflyte.types.sequences import made_of_rows
 
 __all__ = ("build",)
 
@@ -86,7 +86,7 @@ def _many(kind: type[Any], slots: tuple[Field[Any], ...], items: list[Codec]) ->
         return columns_encoded((list(map(getter, values)) for getter in getters), items)
 
     def decode(wires: Collection[Any]) -> list[Any]:
-        return list(map(kind, *columns_decoded(wires, items)))
+        return made_of_rows(kind, wires, items)
 
     return encode, decode if _is_made_of_a_row(slots) else None
 
