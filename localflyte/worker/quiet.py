@@ -1,8 +1,7 @@
 """Quiet: imports without the thread that an allocator starts for itself, so that the process can be forked afterwards.
 
 The jemalloc in pyarrow's wheels gives memory back from a thread of its own, unless it is told not to when it is loaded; then the
-threads that free memory do so in passing, as jemalloc does by default. A child would be without that thread in any case, since
-jemalloc switches it off where a process was forked. The variable is put where libraries look, and not into `os.environ`.
+threads that free memory do so in passing. The variable is put where libraries look, and not into `os.environ`.
 """
 
 from __future__ import annotations
