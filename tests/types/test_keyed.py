@@ -87,6 +87,7 @@ def test_two_tasks_that_key_a_value_in_two_ways_do_not_share_an_interface() -> N
 
 
 def test_a_frame_behind_a_reference_gets_the_key_and_one_that_has_a_key_keeps_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr("localflyte.io.frame.writer_of", lambda frame, uri, form: (None, "parquet", True))
     monkeypatch.setattr("localflyte.io.frame.write", lambda frame, path, form: None)
     codec = codec_for(Annotated[DataFrame, HashFunction.from_fn(text_of)])
     assert pack(codec, DataFrame.from_df(Frame("a"))).refs[0].hash == "a"
