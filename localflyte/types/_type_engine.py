@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localflyte.types.protobuf import LocalType
+from localflyte.types.literals import LocalType
 from localflyte.types.protobuf import OwnTransformer
 from localflyte.types.protobuf import TypeEngine
 from localflyte.types.protobuf import TypeTransformer

@@ -45,9 +45,8 @@ from localflyte.worker.forking import fork
 from localflyte.worker.forking import reseed
 from localflyte.worker.forking import thread_count
 from localflyte.worker.loading import load_module
-from localflyte.worker.quiet import load_tables
-from localflyte.worker.quiet import quiet
 from localflyte.worker.serve import serve
+from localflyte.worker.tables import load_tables
 from localflyte.worker.usage import anonymous_bytes
 
 __all__ = ("ForkServer",)
@@ -170,8 +169,7 @@ class ForkServer:
         self._frozen = False  # what this brings in is frozen before the next fork
         die_with_parent(os.getppid())  # an import may take forever, and nobody reads the control socket meanwhile
         try:
-            with quiet():
-                load_module(module, file)
+            load_module(module, file)
         except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit included
             problem = f"{type(error).__name__}: {error}"
         outlive_parent()

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from localflyte.worker import quiet
+from localflyte.launch.environ import WITHOUT_THREADS
+from localflyte.worker import tables
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(script: str, **variables: str) -> list[str]:
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), **WITHOUT_THREADS, **variables}
     done = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
@@ -39,49 +40,22 @@ def test_a_program_with_tables_is_imported_once() -> None:
     assert len({tuple(each) for each in told}) == 1
     assert told[0][1], "what reads tables is loaded before a call begins"
     assert notices == []
-    assert tuple(context.run(frames.threads).outputs()) == (1, None)
+    assert context.run(frames.threads).outputs()[0] == 1
 
 
 NO_THREAD = """
 from localflyte.worker.forking import thread_count
-from localflyte.worker.quiet import load_tables, quiet
-import os
-with quiet():
-    import pandas
-    import pyarrow
+from localflyte.worker.tables import load_tables
+import pandas
+import pyarrow
 load_tables(["(x: DataFrame) -> ()"])
-print(thread_count(), os.environ.get("JE_ARROW_MALLOC_CONF"))
+print(thread_count())
 """
 
 
 def test_importing_tables_starts_no_thread() -> None:
     pytest.importorskip("pyarrow", reason="the frames extra is not installed")
-    assert run(NO_THREAD) == ["1", "None"]
-
-
-def test_what_a_task_says_of_the_allocator_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    put: list[tuple[str, ...]] = []
-    monkeypatch.setattr(os, "putenv", lambda *words: put.append(words))
-    monkeypatch.setenv("JE_ARROW_MALLOC_CONF", "background_thread:true")
-    put.clear()
-    with quiet.quiet():
-        pass
-    assert put == []
-
-
-def test_the_variable_is_gone_after_an_import_that_failed() -> None:
-    script = (
-        "from localflyte.worker.quiet import quiet\n"
-        "import subprocess\n"
-        "def seen(): return subprocess.check_output('echo ${JE_ARROW_MALLOC_CONF:-none}', shell=True, text=True).strip()\n"
-        "try:\n"
-        "    with quiet():\n"
-        "        print(seen())\n"
-        "        raise ImportError\n"
-        "except ImportError:\n"
-        "    print(seen())\n"
-    )
-    assert run(script) == ["background_thread:false", "none"]
+    assert run(NO_THREAD) == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -96,8 +70,8 @@ def test_the_variable_is_gone_after_an_import_that_failed() -> None:
 )
 def test_only_a_program_with_tables_has_them_loaded(lines: list[str], loads: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(quiet, "import_module", asked.append)
-    assert quiet.load_tables(lines) is loads
+    monkeypatch.setattr(tables, "import_module", asked.append)
+    assert tables.load_tables(lines) is loads
     assert bool(asked) is loads
 
 
@@ -105,8 +79,8 @@ def test_where_nothing_reads_tables_nothing_is_loaded(monkeypatch: pytest.Monkey
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(quiet, "import_module", missing)
-    assert quiet.load_tables(["(x: DataFrame) -> ()"])
+    monkeypatch.setattr(tables, "import_module", missing)
+    assert tables.load_tables(["(x: DataFrame) -> ()"])
 
 
 PRODUCTS = """
@@ -145,10 +119,9 @@ def test_children_multiply_matrices_with_threads_of_their_own() -> None:
 TABLES = """
 import os, signal, tempfile
 from localflyte.worker.forking import fork, thread_count
-from localflyte.worker.quiet import load_tables, quiet
-with quiet():
-    import pandas
-    import pyarrow.compute
+from localflyte.worker.tables import load_tables
+import pandas
+import pyarrow.compute
 load_tables(["DataFrame"])
 assert thread_count() == 1
 table = pandas.DataFrame({"number": range(10_000), "text": [str(number % 97) for number in range(10_000)]})
