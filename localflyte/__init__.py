@@ -134,13 +134,13 @@ if TYPE_CHECKING:
     from localflyte.api.task import AsyncFunctionTaskTemplate as AsyncFunctionTaskTemplate
     from localflyte.api.task import TaskTemplate as TaskTemplate
     from localflyte.api.trace import trace as trace
+    from localflyte.building import ImageBuild as ImageBuild
+    from localflyte.building import build as build
+    from localflyte.building import build_images as build_images
     from localflyte.checkpoint import BaseCheckpoint as BaseCheckpoint
     from localflyte.checkpoint import Checkpoint as Checkpoint
     from localflyte.checkpoint import latest_checkpoint as latest_checkpoint
     from localflyte.cluster import AppHandle as AppHandle
-    from localflyte.cluster import ImageBuild as ImageBuild
-    from localflyte.cluster import build as build
-    from localflyte.cluster import build_images as build_images
     from localflyte.cluster import deploy as deploy
     from localflyte.cluster import load_interactive_ctx as load_interactive_ctx
     from localflyte.cluster import load_plugin_config as load_plugin_config
@@ -208,7 +208,7 @@ else:
             "GPU": "spec.resources",
             "HABANA_GAUDI": "spec.resources",
             "Image": "spec.image",
-            "ImageBuild": "cluster",
+            "ImageBuild": "building",
             "Link": "spec.link",
             "Neuron": "spec.resources",
             "OnArtifact": "spec.trigger",
@@ -226,8 +226,8 @@ else:
             "Trigger": "spec.trigger",
             "TriggerTime": "spec.trigger",
             "TriggeredArtifact": "spec.trigger",
-            "build": "cluster",
-            "build_images": "cluster",
+            "build": "building",
+            "build_images": "building",
             "ctx": "api.context",
             "current_domain": "initialize",
             "current_project": "initialize",

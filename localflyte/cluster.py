@@ -15,9 +15,6 @@ __all__ = (
     "AppHandle",
     "ClusterFunction",
     "ClusterRecord",
-    "ImageBuild",
-    "build",
-    "build_images",
     "deploy",
     "load_interactive_ctx",
     "load_plugin_config",
@@ -103,12 +100,6 @@ class AppHandle(ClusterRecord):
     instead = "Apps are served with the flyte SDK; localflyte runs tasks."
 
 
-class ImageBuild(ClusterRecord):
-    """An image that was built."""
-
-
-build = ClusterFunction("flyte.build", "Images are recorded with each run here, and built by the flyte SDK.")
-build_images = ClusterFunction("flyte.build_images", "Images are recorded with each run here, and built by the flyte SDK.")
 deploy = ClusterFunction(
     "flyte.deploy",
     "It registers environments with a cluster, with the flyte SDK. Here nothing needs to be registered: flyte.run(task, ...).",

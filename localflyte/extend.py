@@ -64,7 +64,7 @@ class ImageBuilder(Protocol):
 class ImageBuildEngine(ClusterRecord):
     """What finds the builder of an image."""
 
-    instead = "Images are recorded with each run here, and built by the flyte SDK."
+    instead = "Images are built by docker or podman here, or made into environments by uv: `localflyte build`."
 
 
 def lazy_module(module_name: str) -> ModuleType:

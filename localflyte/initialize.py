@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from localflyte.errors import InitializationError
+from localflyte.spec.image_reference import check_reference
 from localflyte.syncify import WithAio
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = (
     "current_domain",
     "current_project",
     "get_init_config",
+    "image_names",
     "init",
     "init_from_api_key",
     "init_from_config",
@@ -69,6 +71,11 @@ def get_init_config() -> InitConfig:
             "flyte.init has not been called in this process. Call flyte.init() or flyte.init_from_config().",
         )
     return _config
+
+
+def image_names() -> dict[str, str]:
+    """:return: the references that ``init(images=...)`` or ``--image`` gave names to, for ``Image.from_ref_name``"""
+    return dict(_config.images) if _config is not None else {}
 
 
 def is_initialized() -> bool:
@@ -119,6 +126,8 @@ def _init(
     :param log_level: the level of ``flyte.system_logger``
     :param user_log_level: the level of ``flyte.logger``
     :param log_format: ``"console"`` or ``"json"``
+    :param images: the URIs that ``Image.from_ref_name`` may name
+    :raises ValueError: if one of them is not the URI of an image
     """
     if endpoint or api_key:
         from localflyte.logs import say_once
@@ -134,7 +143,7 @@ def _init(
             user_log_level=user_log_level,
             log_format=log_format,
             storage=storage,
-            images=dict(images or {}),
+            images={name: check_reference(uri, f"the image {name!r}") for name, uri in (images or {}).items()},
             image_builder=image_builder,
             batch_size=batch_size,
             source_config_path=os.fspath(source_config_path) if source_config_path is not None else None,

@@ -84,6 +84,23 @@ class Settings:
     serialize_seconds: float = 3600.0
     #: where a task runs: "process", one of its own; "inline", a thread of the caller's process, for debuggers and monkeypatching
     isolation: str = "process"
+    #: what runs containers: "docker" or "podman" insists on one, "none" uses none, "auto" takes the first of the two that answers
+    container_engine: str = "auto"
+    #: what a declared image becomes: "container", "venv" (its Python packages in an environment of this machine), or "host" (this very
+    #: interpreter, the image is not honoured); "auto": a container where there is an engine, else an environment where that is enough
+    image_policy: str = "auto"
+    #: the network of containers: "none", "host", or "bridge", which is whatever the engine gives by itself
+    container_network: str = "bridge"
+    #: the network of image builds; "default" is what the engine gives by itself
+    build_network: str = "default"
+    #: what stands for Flyte's own base image, which holds flyte and little else; {python} is the version, as in 3.12
+    base_image: str = "python:{python}-slim-bookworm"
+    #: seconds that pulling an image may take
+    image_pull_seconds: float = 1800.0
+    #: seconds that building an image, or an environment, may take
+    image_build_seconds: float = 3600.0
+    #: environments kept that were made of images; what was used longest ago goes first, and never one that is in use
+    max_environments: int = 20
     #: refuse what is clamped or only recorded otherwise, such as a request larger than this machine
     strict: bool = False
     #: warn of what passes on this machine and breaks in a pod
@@ -185,10 +202,22 @@ _KINDS = {
     "cache_tier": "a folder",
     "serialize_seconds": "a number of at least 0",
     "isolation": "process or inline",
+    "container_engine": "auto, docker, podman or none",
+    "image_policy": "auto, container, venv or host",
+    "container_network": "none, host or bridge",
+    "build_network": "default, none, host or bridge",
+    "base_image": "the name of an image",
+    "image_pull_seconds": "a number above 0",
+    "image_build_seconds": "a number above 0",
+    "max_environments": "a whole number above 0",
     "strict": "true or false",
     "strict_remote": "true or false",
 }
-_EXAMPLES = {"a size": ', in bytes or like "512Mi"', "a span of time above 0": ', in seconds or like "30d"'}
+_EXAMPLES = {
+    "the name of an image": ', like "python:{python}-slim-bookworm"',
+    "a size": ', in bytes or like "512Mi"',
+    "a span of time above 0": ', in seconds or like "30d"',
+}
 _BOOLS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -206,6 +235,8 @@ def _convert(name: str, value: Any, where: str, base: Path) -> Any:
                 return {template: dict(terms) for template, terms in value.items()}
             case "true or false":
                 return value if isinstance(value, bool) else _BOOLS[value.strip().lower()]
+            case "the name of an image":
+                return _image_name(value)
             case "a size":
                 return _size(value)
             case "a span of time above 0":
@@ -252,6 +283,14 @@ def _choice(value: Any, kind: str) -> str:
     if chosen not in kind.replace(" or ", ", ").split(", "):
         raise ValueError
     return chosen
+
+
+def _image_name(value: Any) -> str:
+    """:param value: a reference, in which ``{python}`` stands for a version"""
+    from localflyte.spec.image_reference import check_reference
+
+    check_reference(str(value).replace("{python}", "3.12"), "")
+    return str(value)
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ import localflyte.sandbox
 from localflyte.errors import ClusterOnlyError
 from localflyte.io import File
 
-FUNCTIONS = ["build", "build_images", "deploy", "run_python_script", "serve", "with_servecontext"]
+FUNCTIONS = ["deploy", "run_python_script", "serve", "with_servecontext"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

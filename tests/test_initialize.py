@@ -132,9 +132,14 @@ def test_config_object() -> None:
     assert (flyte.current_project(), flyte.current_domain()) == ("p", "d")
 
 
+def test_what_names_no_image_is_refused() -> None:
+    with pytest.raises(ValueError, match="the image 'web' needs the URI of an image"):
+        flyte.init(images={"web": "--privileged"})
+
+
 def test_named_images() -> None:
     flyte.init_from_config(images=("web=a/b:1", "c/d:2"))
-    assert initialize.get_init_config().images == {"web": "a/b:1", "default": "c/d:2"}
+    assert initialize.get_init_config().images == initialize.image_names() == {"web": "a/b:1", "default": "c/d:2"}
 
 
 def test_server_is_not_contacted_and_that_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:

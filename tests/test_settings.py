@@ -53,6 +53,11 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
         ("LOCALFLYTE_MEMORY_REQUESTS", "Account", "memory_requests", "account"),
         ("LOCALFLYTE_MEMORY_WALL", "sampler", "memory_wall", "sampler"),
         ("LOCALFLYTE_PASS_ENV", "AWS_*, TOKEN", "pass_env", ("AWS_*", "TOKEN")),
+        ("LOCALFLYTE_CONTAINER_ENGINE", "Podman", "container_engine", "podman"),
+        ("LOCALFLYTE_IMAGE_POLICY", "venv", "image_policy", "venv"),
+        ("LOCALFLYTE_BASE_IMAGE", "team/python:{python}-slim", "base_image", "team/python:{python}-slim"),
+        ("LOCALFLYTE_BUILD_NETWORK", "host", "build_network", "host"),
+        ("LOCALFLYTE_IMAGE_PULL_SECONDS", "60", "image_pull_seconds", 60.0),
         ("LOCALFLYTE_STRICT", "true", "strict", True),
         ("LOCALFLYTE_STRICT", "0", "strict", False),
     ],
@@ -156,6 +161,9 @@ def test_a_wrong_queue_is_refused(tmp_path: Path, line: str) -> None:
         ("LOCALFLYTE_POD_TEMPLATES", "x", "a table of pod templates"),
         ("LOCALFLYTE_CPU_REQUESTS", "maybe", "enforce or account"),
         ("LOCALFLYTE_MEMORY_WALL", "brick", "auto, sampler or cgroup"),
+        ("LOCALFLYTE_CONTAINER_ENGINE", "lxc", "auto, docker, podman or none"),
+        ("LOCALFLYTE_IMAGE_POLICY", "vm", "auto, container, venv or host"),
+        ("LOCALFLYTE_BASE_IMAGE", "--privileged", "the name of an image, like"),
     ],
 )
 def test_a_wrong_choice_is_refused(tmp_path: Path, variable: str, text: str, kind: str) -> None:

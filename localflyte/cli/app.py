@@ -28,13 +28,13 @@ COMMANDS = {
     "triggers": ("localflyte.cli.triggers:triggers", "List the triggers of a Python file, and start their runs when they are due."),
     "signal": ("localflyte.cli.signal:signal", "Answer what a task of a run asks."),
     "cache": ("localflyte.cli.cache:cache", "Look into the store of cached results, and look after it."),
+    "build": ("localflyte.cli.build:build", "Make the images ready that a file needs."),
     "deploy": ("localflyte.cli.deploy:deploy", "Print what a cluster would be given (--dry-run)."),
     "doctor": ("localflyte.cli.doctor:doctor", "Say what this machine holds tasks to, and prove it."),
 }
 #: commands of flyte that make sense on a cluster only
 ON_A_CLUSTER = (
     "abort",
-    "build",
     "create",
     "delete",
     "edit",

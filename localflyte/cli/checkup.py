@@ -15,9 +15,13 @@ from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
+from localflyte.api.sync import run_blocking
 from localflyte.cli.finding import Examination
 from localflyte.cli.finding import Finding
 from localflyte.cli.finding import Verdict
+from localflyte.images.engines import find_engine
+from localflyte.images.uv import INSTALL_UV
+from localflyte.images.uv import find_uv
 from localflyte.launch.census import killed
 from localflyte.launch.gpus import GPU_VARIABLE
 from localflyte.launch.gpus import visible_gpus
@@ -51,7 +55,8 @@ print(time.process_time() - used)
 
 def check_up(exam: Examination) -> Iterator[Finding]:
     """Look at the machine."""
-    for look in (_system, _home, _store, _cgroup_memory, _cgroup_cpu, _gpus, _secrets_file, _dotenv, _keyring, _leftovers):
+    machine = (_system, _home, _store, _cgroup_memory, _cgroup_cpu, _gpus, _container_engine, _uv)
+    for look in (*machine, _secrets_file, _dotenv, _keyring, _leftovers):
         yield look(exam)
 
 
@@ -161,6 +166,30 @@ def _gpus(exam: Examination) -> Finding:
     if wanted is not None and wanted > len(gpus):
         return Finding("GPUs", Verdict.PARTLY, f"{how}; the setting gpus says {wanted}")
     return Finding("GPUs", Verdict.YES, f"{how}; a task sees those it was given. Nothing keeps it from asking the driver for others")
+
+
+def _container_engine(exam: Examination) -> Finding:
+    what, settings = "containers, for images", exam.settings
+    search = run_blocking(find_engine(settings))
+    if search.engine is None:
+        advice = "Install docker or podman and start it, for images that are more than Python packages."
+        return Finding(what, Verdict.NO, "; ".join(search.reasons), advice, broken=settings.image_policy == "container")
+    engine = search.engine
+    how = f"{engine.name} {engine.version} answers ({engine.program}{', rootless' if engine.rootless else ''})"
+    if settings.image_policy in ("venv", "host"):
+        return Finding(what, Verdict.NO, f"{how}; not used, as image_policy = {settings.image_policy}")
+    return Finding(what, Verdict.YES, how)
+
+
+def _uv(exam: Examination) -> Finding:
+    what, program = "uv, for images without containers", find_uv()
+    if program is None:
+        advice = f"{INSTALL_UV}, to run images of Python packages without a container engine."
+        return Finding(what, Verdict.NO, "there is neither the package uv nor a program of that name", advice)
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return Finding(what, Verdict.NO, f"{program} ended with {done.returncode}", f"Install it again: {INSTALL_UV}.")
+    return Finding(what, Verdict.YES, f"{done.stdout.strip()} ({program})")
 
 
 def _secrets_file(exam: Examination) -> Finding:

@@ -28,7 +28,7 @@ from localflyte.observe.text import one_line
 from localflyte.observe.text import size
 from localflyte.spec.plan import Plan
 
-__all__ = ("deploy",)
+__all__ = ("deploy", "environments_in")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,7 +62,7 @@ def deploy(
             f"deploying needs a Flyte cluster and the flyte SDK; `localflyte deploy --dry-run {file}` shows what it gets"
         )
     try:
-        roots = _everything(paths, root_dir) if everything or recursive else _environments(load_program(paths[0], root_dir=root_dir))
+        roots = _everything(paths, root_dir) if everything or recursive else environments_in(load_program(paths[0], root_dir=root_dir))
         deployment = plan_deployment(roots, names, root=os.path.abspath(root_dir or os.getcwd()), copy_style=copy_style)
     except LookupError as error:
         raise click.UsageError(f"{file}: {error.args[0]}") from None
@@ -75,7 +75,7 @@ def deploy(
     return ExitCode.FAILED if deployment.problems else ExitCode.SUCCEEDED
 
 
-def _environments(program: ModuleType) -> list[Environment]:
+def environments_in(program: ModuleType) -> list[Environment]:
     return [value for value in vars(program).values() if isinstance(value, Environment)]
 
 

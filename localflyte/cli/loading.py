@@ -127,6 +127,7 @@ def load_program(
 
     :param path: the absolute path of the file
     :param images: ``NAME=URI``, or a URI alone for the default
+    :raises click.UsageError: if what is given for an image is no URI of one
     :param load: how: `load_file` or `import_file`
     :raises click.exceptions.Exit: if it could not be loaded, after that was said
     """
@@ -134,7 +135,7 @@ def load_program(
     from localflyte.initialize import init
 
     flyte.install()
-    named = dict(text.partition("=")[::2] if "=" in text else ("default", text) for text in images)
+    named = dict(_named_image(text) for text in images)
     level = max(10, 40 - 10 * verbose) if verbose else None
     init(project=project, domain=domain, root_dir=root_dir, images=named, log_level=level)
     try:
@@ -153,6 +154,16 @@ def load_program(
             reason = f"the module {error.name!r} is not installed for {sys.executable}"
         say(f"{os.path.relpath(path)} could not be loaded: {reason}")
     raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _named_image(text: str) -> tuple[str, str]:
+    from localflyte.spec.image_reference import check_reference
+
+    name, _, uri = text.partition("=") if "=" in text else ("default", "", text)
+    try:
+        return name, check_reference(uri, f"--image {name}=URI")
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _module_name(path: str) -> str:

@@ -72,7 +72,13 @@ RUN_OPTIONS: tuple[click.Option, ...] = (
         type=click.Choice(["loaded_modules", "all", "none", "custom"]),
         metavar="STYLE",
     ),
-    _option("--image", "images", multiple=True, metavar="NAME=URI", text="Recorded: tasks run with this interpreter."),
+    _option("--image", "images", multiple=True, metavar="NAME=URI", text="What Image.from_ref_name(NAME) is; repeatable."),
+    _option(
+        "--image-policy",
+        text="What images become: auto, container, venv, or host, which does not honour them.",
+        type=click.Choice(["auto", "container", "venv", "host"]),
+        metavar="POLICY",
+    ),
     # Of flyte run, and accepted so that its command lines work; they change nothing on this machine.
     _flag("-f", "--follow", hidden=True),
     _flag("--tui", hidden=True),

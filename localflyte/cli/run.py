@@ -125,6 +125,8 @@ def execute(template: TaskTemplate[Any, Any, Any], inputs: Mapping[str, Any], op
     witness = Witness()
     if options["inline"]:
         os.environ["LOCALFLYTE_ISOLATION"] = "inline"
+    if options["image_policy"]:
+        os.environ["LOCALFLYTE_IMAGE_POLICY"] = options["image_policy"]
     if options["no_color"]:
         os.environ["NO_COLOR"] = "1"
     as_json = options["as_json"]

@@ -11,14 +11,16 @@ from typing import Any
 from typing import Literal
 from typing import NoReturn
 
-from localflyte.spec.digest import sha256
 from localflyte.spec.image_layers import AnyPath
 from localflyte.spec.image_layers import Layer
 from localflyte.spec.image_layers import PythonWheels
 from localflyte.spec.image_layers import absolute
-from localflyte.spec.image_layers import content_digest
+from localflyte.spec.image_layers import adds
+from localflyte.spec.image_layers import image_digest
 from localflyte.spec.image_layers import mounts
 from localflyte.spec.image_layers import pip_options
+from localflyte.spec.image_reference import check_reference
+from localflyte.spec.image_reference import check_repository
 from localflyte.spec.image_steps import ImageSteps
 from localflyte.spec.secret import Secret
 from localflyte.spec.secret import SecretRequest
@@ -92,11 +94,9 @@ class Image(ImageSteps):
         """Use an image that exists.
 
         :param image_uri: ``registry/name:tag``
+        :raises ValueError: if that is not the name of an image
         """
-        uri: object = image_uri
-        if not isinstance(uri, str) or not uri.strip():
-            raise ValueError(f'Image.from_base needs the URI of an image, like "python:3.12-slim", got {uri!r}')
-        return _make(base_image=image_uri)
+        return _make(base_image=check_reference(image_uri, "Image.from_base"))
 
     @classmethod
     def from_ref_name(cls, name: str = "default") -> Image:
@@ -201,8 +201,7 @@ class Image(ImageSteps):
     @property
     def digest(self) -> str:
         """SHA-256 over the base and the layers with the content of their files; reads them."""
-        base = content_digest(self.dockerfile) if self.dockerfile else self.base_image or f"ref {self.ref_name}"
-        return sha256("\n".join((base, *(layer.content() for layer in self.layers))).encode("utf-8", "surrogateescape"))
+        return image_digest(self.dockerfile, self.base_image or f"ref {self.ref_name}", self.layers)
 
     @property
     def is_default(self) -> bool:
@@ -210,7 +209,7 @@ class Image(ImageSteps):
         version = sys.version_info[:2]
         bases = (f"{_REGISTRY}/flyte:py{version[0]}.{version[1]}-", f"python:{version[0]}.{version[1]}-slim-bookworm")
         plain = self.base_image is not None and self.base_image.startswith(bases) and self.python_version == version
-        return plain and not any(_adds(layer) for layer in self.layers)
+        return plain and not any(adds(layer) for layer in self.layers)
 
     def describe(self) -> dict[str, Any]:
         """:return: the image as plain values, with absolute paths; reads no file"""
@@ -282,17 +281,15 @@ def __getattr__(name: str) -> Any:
 
 
 def _make(**fields: Any) -> Image:
+    for option, where in (("registry", "registry="), ("name", "the name of an image")):
+        if fields.get(option) is not None and fields.get("ref_name") is None:
+            check_repository(fields[option], where)
+    if fields.get("base_image") is not None:
+        check_reference(fields["base_image"], "base_image=")
     image = object.__new__(Image)
     for name, value in (_DEFAULTS | fields).items():
         object.__setattr__(image, name, value)
     return image
-
-
-def _adds(layer: Layer) -> bool:
-    """Whether a layer brings something: not flyte itself, which localflyte stands in for."""
-    if layer.kind == "wheels":
-        return layer.get("package_name") not in ("flyte", "flyte_controller_base")
-    return not (layer.kind == "dockerignore" or (layer.kind in ("pip", "apt") and not layer.get("packages")))
 
 
 def _python_version(version: tuple[int, int] | None) -> tuple[int, int]:

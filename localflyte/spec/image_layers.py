@@ -35,7 +35,19 @@ from localflyte.spec.secret import Secret
 from localflyte.spec.secret import SecretRequest
 from localflyte.spec.secret import secrets_from_request
 
-__all__ = ("DIST_FOLDER", "AnyPath", "Layer", "PythonWheels", "absolute", "content_digest", "mounts", "pip_options", "words")
+__all__ = (
+    "DIST_FOLDER",
+    "AnyPath",
+    "Layer",
+    "PythonWheels",
+    "absolute",
+    "adds",
+    "content_digest",
+    "image_digest",
+    "mounts",
+    "pip_options",
+    "words",
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,6 +157,19 @@ def words(method: str, items: Iterable[object]) -> tuple[str, ...]:
         if not isinstance(item, str):
             raise TypeError(f"{method} takes its items as separate arguments, like 'vim', 'git', not as ['vim', 'git']; got {item!r}")
     return tuple(str(item) for item in several)
+
+
+def adds(layer: Layer) -> bool:
+    """Whether a layer brings something: not flyte itself, which localflyte stands in for, nor the code, which every task has here."""
+    if layer.kind == "wheels":
+        return layer.get("package_name") not in ("flyte", "flyte_controller_base")
+    return not (layer.kind in ("dockerignore", "code_bundle") or (layer.kind in ("pip", "apt") and not layer.get("packages")))
+
+
+def image_digest(dockerfile: str | None, base: str, layers: Iterable[Layer]) -> str:
+    """:return: SHA-256 over the base, or the Dockerfile, and the layers with the content of their files, which are read"""
+    first = content_digest(dockerfile) if dockerfile else base
+    return sha256("\n".join((first, *(layer.content() for layer in layers))).encode("utf-8", "surrogateescape"))
 
 
 def absolute(path: AnyPath) -> str:

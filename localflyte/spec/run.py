@@ -58,6 +58,10 @@ class RunRequest:
     max_action_concurrency: int = 0
     """Actions of this run that may execute at once; 0 means as many as fit."""
     interactive: bool = False
+    images: Mapping[str, str] = field(default_factory=dict)
+    """The references that ``flyte.init(images=...)`` or ``--image NAME=URI`` gave names to."""
+    images_needed: tuple[Mapping[str, Any], ...] = ()
+    """The images of the task's environment and of those that it depends on: the run is refused at its start where one cannot be had."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the run says for its actions (env_vars, queue, interruptible); nested calls resolve against it."""
     project: str = ""

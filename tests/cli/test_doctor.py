@@ -129,6 +129,45 @@ def test_a_home_that_cannot_be_is_broken(tmp_path: Path) -> None:
     assert "LOCALFLYTE_HOME" in finding.advice
 
 
+def programs(folder: Path, monkeypatch: pytest.MonkeyPatch, **texts: str) -> None:
+    """Let these be the only programs on the PATH, beside those of the system."""
+    for name, text in texts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_a_container_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs(tmp_path, monkeypatch, docker='case "$1" in version) echo 24.0.7 ;; *) echo \'4 ["name=rootless"]\' ;; esac')
+    finding = checkup._container_engine(Examination(Settings(home=tmp_path), scratch=tmp_path))
+    assert (finding.verdict, finding.how) == (Verdict.YES, f"docker 24.0.7 answers ({tmp_path}/docker, rootless)")
+    finding = checkup._container_engine(Examination(Settings(home=tmp_path, image_policy="venv"), scratch=tmp_path))
+    assert (finding.verdict, finding.how.endswith("not used, as image_policy = venv")) == (Verdict.NO, True)
+
+
+@pytest.mark.parametrize("policy", ["auto", "container"])
+def test_no_container_engine_is_broken_only_where_it_is_insisted_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str) -> None:
+    programs(tmp_path, monkeypatch)
+    finding = checkup._container_engine(Examination(Settings(home=tmp_path, image_policy=policy), scratch=tmp_path))
+    assert finding.how == "there is no program docker on the PATH; there is no program podman on the PATH"
+    assert (finding.verdict, finding.broken) == (Verdict.NO, policy == "container")
+
+
+@pytest.mark.parametrize(
+    ("program", "verdict", "how"),
+    [
+        ("echo uv 1.2.3", Verdict.YES, "uv 1.2.3 ("),
+        ("exit 3", Verdict.NO, "uv ended with 3"),
+        ("", Verdict.NO, "there is neither the package"),
+    ],
+)
+def test_uv(exam: Examination, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, verdict: Verdict, how: str) -> None:
+    monkeypatch.setitem(sys.modules, "uv", None)
+    programs(tmp_path, monkeypatch, **({"uv": program} if program else {}))
+    finding = checkup._uv(exam)
+    assert (finding.verdict, finding.broken, how in finding.how) == (verdict, False, True)
+
+
 def test_a_home_that_others_may_read_is_told(exam: Examination) -> None:
     exam.settings.home.mkdir()
     exam.settings.home.chmod(0o755)

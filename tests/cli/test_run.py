@@ -167,6 +167,17 @@ def test_options_reach_the_run(fake: Fake) -> None:
     }
 
 
+def test_what_images_become(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALFLYTE_IMAGE_POLICY", "auto")
+    assert main(["run", "--image-policy", "host", "program.py", "second"]) == 0
+    assert os.environ["LOCALFLYTE_IMAGE_POLICY"] == "host"
+
+
+@pytest.mark.parametrize("options", [["--image-policy", "vm"], ["--image", "mine=--privileged"]])
+def test_what_is_no_image_or_policy_is_refused(fake: Fake, options: list[str]) -> None:
+    assert main(["run", *options, "program.py", "second"]) == 2
+
+
 def test_options_of_flyte_that_change_nothing_are_accepted(fake: Fake) -> None:
     line = "--local -f --tui --service-account me --no-sync-local-sys-paths --run-project p --image ghcr.io/x:1 --task-queue q"
     assert main(["run", *line.split(), "program.py", "second"]) == 0

@@ -1,0 +1,61 @@
+"""flyte.build and flyte.build_images: made as a run would make them, and what they give back says where that is."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+import localflyte as flyte
+from localflyte.building import place_of
+from localflyte.errors import ImageBuildError
+from localflyte.images.engines import Engine
+from localflyte.images.uv import find_uv
+from localflyte.images.ways import Container
+from tests.images.wheels import make_wheel
+
+PACKAGES = flyte.Image.from_debian_base(name="demo").with_pip_packages("lower")
+
+
+@pytest.fixture
+def no_engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALFLYTE_CONTAINER_ENGINE", "none")
+
+
+def test_an_image_that_needs_nothing(no_engine: None) -> None:
+    built = flyte.build(flyte.Image.from_debian_base())
+    assert built == flyte.ImageBuild(uri=Path(sys.prefix).as_uri())
+    assert built.remote_run is None
+
+
+def test_a_dry_run_makes_nothing(no_engine: None, home: Path) -> None:
+    assert flyte.build(PACKAGES, dry_run=True).uri == PACKAGES.uri
+    assert not home.exists()
+
+
+def test_what_cannot_be_had(no_engine: None) -> None:
+    for options in ({}, {"dry_run": True}):
+        with pytest.raises(ImageBuildError, match="there is no container engine"):
+            asyncio.run(flyte.build.aio(flyte.Image.from_base("alpine:3"), **options))
+
+
+@pytest.mark.skipif(find_uv() is None, reason="uv is not installed")
+def test_the_images_of_environments(no_engine: None, home: Path, tmp_path: Path) -> None:
+    make_wheel(tmp_path, "lower")
+    image = flyte.Image.from_debian_base(name="demo").with_pip_packages("lower", extra_args=f"--no-index --find-links {tmp_path}")
+    below = flyte.TaskEnvironment("below", image=image)
+    above = flyte.TaskEnvironment("above", depends_on=[below])
+    twice = flyte.TaskEnvironment("twice", depends_on=[below, above])
+    found = flyte.build_images(twice, above).image_lookup
+    assert set(found) == {"below", "above", "twice"}
+    assert found["below"].startswith((home / "envs").as_uri())
+    assert found["above"] == found["twice"] == Path(sys.prefix).as_uri()
+    assert flyte.build(image).uri == found["below"]
+    assert flyte.build(image, force=True).uri == found["below"]
+
+
+def test_where_an_image_of_an_engine_is_found() -> None:
+    engine = Engine(name="docker", program="docker", version="1")
+    assert place_of(Container(engine=engine, image="sha256:1", name="team/x:1")) == "team/x:1"
