@@ -71,17 +71,20 @@ def new_location(name: str | None = None) -> str:
 
 
 def is_short_lived(path: str) -> bool:
-    """Whether a running task should copy what it passes on: it lies among temporary files, and may be gone when the task is.
+    """Whether a running task should copy what it passes on: it lies among temporary files, or in its container, and may be gone with it.
 
     On a cluster `from_local` uploads, so programs return what they made in a temporary folder that is deleted right after.
     """
     from localflyte.api.context import current
+    from localflyte.api.outside import is_seen_outside
 
     context = current()
     if context is None or not context.raw_data_path.path or is_remote(context.raw_data_path.path):
         return False
     kept = os.path.abspath(local_path(context.raw_data_path.path)) + os.sep
     folders = {os.environ.get("TMPDIR") or "/tmp", "/tmp", "/var/tmp"}  # noqa: S108 - looked at, not written to
+    if not is_seen_outside(path):
+        return True
     return not path.startswith(kept) and any(path.startswith(os.path.abspath(folder) + os.sep) for folder in folders)
 
 

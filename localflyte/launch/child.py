@@ -76,6 +76,12 @@ class Worker(Protocol):
     """Set when the caller can judge: a reply is here, or the process is gone."""
     lost: bool
     """Whether the work was lost through no fault of its task."""
+    sees: tuple[str, ...] | None
+    """The folders of this machine that it sees, as it is in a container; ``None`` for a process of this machine, which sees all of it."""
+
+    @property
+    def ran_out(self) -> int:
+        """Bytes that its container held when its memory ran out; 0 if it did not."""
 
     def begin(self, talk: Talk, request: dict[str, Any]) -> None:
         """Hand over the request; from here on the worker is used up."""
@@ -105,6 +111,7 @@ class Child:
         signal: Callable[[int], None],
         generation: int,
         bare: int,
+        sees: tuple[str, ...] | None = None,
         on_done: Callable[[Child], None],
         max_frame_bytes: int,
     ) -> None:
@@ -119,6 +126,8 @@ class Child:
         self.broken = ""
         self.hung_up = False
         self.lost = False
+        self.sees = sees
+        self.ran_out = 0
         self.settled = anyio.Event()
         self._hub = hub
         self._talk: Talk | None = None

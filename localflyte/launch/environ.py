@@ -29,6 +29,7 @@ __all__ = (
     "WITHOUT_THREADS",
     "build_environment",
     "check_variable",
+    "contained_environment",
     "is_passed",
     "start_environment",
 )
@@ -61,6 +62,9 @@ _PROXIES = frozenset(("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO
 
 #: Declared variables that an interpreter, or the loader of its libraries, reads before any message can reach it.
 _READ_AT_START = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_TUNABLES", "LANG", "LC_")
+
+#: What a task in a container gets without asking: how to write text and time, and how much to say.
+_FOR_CONTAINERS = ("LANG", "LC_", "TZ", "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "LOG_LEVEL", "LOG_FORMAT", "USER_LOG_LEVEL")
 
 #: By these, numeric libraries learn how many threads to start. They read them once, when they are imported.
 THREAD_COUNTS = (
@@ -108,6 +112,11 @@ def build_environment(
         if path.partition(os.pathsep)[0] != ALIAS_FOLDER:
             env["PYTHONPATH"] = ALIAS_FOLDER + (os.pathsep + path if path else "")
     return env
+
+
+def contained_environment(caller: Mapping[str, str], pass_env: Sequence[str]) -> dict[str, str]:
+    """:return: what a container is given of the caller's environment; where things are, its image knows better"""
+    return {name: value for name, value in caller.items() if name.startswith(_FOR_CONTAINERS) or _is_asked_for(name, tuple(pass_env))}
 
 
 def start_environment(caller: Mapping[str, str], declared: Mapping[str, str] | None = None) -> dict[str, str]:

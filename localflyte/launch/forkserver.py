@@ -7,26 +7,24 @@ import os
 import subprocess
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from signal import SIGKILL
 from typing import Any
 
 import anyio
-import psutil
 
 from localflyte.errors import RuntimeSystemError
+from localflyte.launch.arrival import why_not_started
 from localflyte.launch.channel import LOST_FD
 from localflyte.launch.channel import Channel
 from localflyte.launch.child import Child
 from localflyte.launch.child import Exit
 from localflyte.launch.hub import Hub
-from localflyte.launch.orphan import has_ended
-from localflyte.launch.orphan import signal_group
+from localflyte.launch.orphans import Orphans
+from localflyte.launch.orphans import kill_child_of
 from localflyte.launch.refusals import ServerBusyError
 from localflyte.launch.refusals import ServerEndedError
 from localflyte.launch.serverspec import ServerSpec
-from localflyte.launch.start import start_interpreter
-from localflyte.launch.start import take_early
+from localflyte.launch.start import reap
 from localflyte.launch.streams import Streams
 
 __all__ = ("ForkServerHandle",)
@@ -35,8 +33,9 @@ REFUSED_SECONDS = 0.1  # between tries while the system refuses a fork (EAGAIN: 
 MAX_REFUSALS = 100
 INSIST_SECONDS = 0.25  # for a server to have killed what it was told to kill
 HANG_SECONDS = 10.0  # for a server that imports nothing to fork; one that takes longer has been stopped, or hangs
+ARRIVE_SECONDS = 60.0  # for a container to come up, on a machine that has much else to do
+CONTAINER_SECONDS = 2.0  # for a server in a container to have killed what it was told to kill; then the container goes, with all in it
 PATIENCE = 1.0  # seconds for the import of another module; who waits longer has a server of its own
-REAP_SECONDS = 1.0  # for the kernel to end a process that is ending; blocks the loop, once in the life of a server
 
 
 class ForkServerHandle:
@@ -60,6 +59,9 @@ class ForkServerHandle:
         self.alive = False
         self.death = ""
         self.died_importing = False
+        self.is_lent = False  # to the one call that its container is for
+        self.version = ""  # of its Python, once it has come up
+        self.refused: RuntimeSystemError | None = None
         self._hub = hub
         self._ahead = ahead
         self._on_output = on_output
@@ -77,7 +79,7 @@ class ForkServerHandle:
         self._loads: dict[str, tuple[anyio.Event, list[str]]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = -1
-        self._orphans: dict[int, int] = {}  # children whose server died while they worked, and a pidfd of each
+        self._orphans = Orphans(hub, self._on_orphan)  # children whose server died while they worked
         self._channel: Channel | None = None
         self._streams: Streams | None = None
 
@@ -88,16 +90,14 @@ class ForkServerHandle:
 
         :raises RuntimeSystemError: if the interpreter cannot be started
         """
-        spec = self.spec
         try:
-            started = take_early(spec.python, spec.start_env) or start_interpreter(spec.python, spec.start_env)
+            started = self.spec.start()
         except OSError as error:
-            raise RuntimeSystemError("WorkerStartError", f"{spec.python} could not be started: {error}") from error
-        self._process, self._lifeline = started.process, started.lifeline
-        self.alive = True
+            raise RuntimeSystemError("WorkerStartError", f"{self.spec.python} could not be started: {error}") from error
+        self._process, self._lifeline, self.alive = started.process, started.lifeline, True
         self._channel = Channel(self._hub, started.control, self._on_message, self._on_close, with_fds=True)
         self._streams = Streams(self._hub, started.stdout, started.stderr, self._on_output)
-        self._channel.send("setup", spec.setup())
+        self._channel.send("setup", self.spec.setup())
 
     async def load(self, module: str, file: str) -> str:
         """Have the module imported before the next fork.
@@ -132,17 +132,17 @@ class ForkServerHandle:
         """End a server whose import nobody wants to wait for any more. What it had started runs on."""
         if self.alive and self._process is not None:
             self.death = f"the import of {self.importing} took longer than its task may run"
-            self._process.kill()
+            self._end_process()
 
     @property
     def pids(self) -> set[int]:
-        """The processes that it has forked and that have not ended."""
-        return set(self._children)
+        """The processes of this machine that it has forked and that have not ended."""
+        return set(self._children) if self.spec.commands is None else set()
 
     @property
     def busy(self) -> bool:
         """Whether somebody has a child of it, or waits for one."""
-        return bool(self.importing) or bool(self._waiting) or len(self._children) > len(self._idle)
+        return self.is_lent or bool(self.importing) or bool(self._waiting) or len(self._children) > len(self._idle)
 
     def dismiss(self) -> None:
         """Have the server and its idle children end, without waiting for it; `has_ended` tells when."""
@@ -178,6 +178,8 @@ class ForkServerHandle:
         waited = 0.0
         while True:
             if not self.alive:
+                if self.refused is not None:
+                    raise self.refused
                 if self._refusals >= MAX_REFUSALS:
                     raise RuntimeSystemError("WorkerStartError", f"no worker could be started: {self.death}")
                 raise ServerEndedError
@@ -208,9 +210,10 @@ class ForkServerHandle:
         """Send on who has waited for long, or kill the server if it should have forked long ago: its children finish all the same."""
         if self.importing:
             raise ServerBusyError
-        if waited >= HANG_SECONDS and self.alive and self._asked and not self._refusals and self._process is not None:
-            self.death = f"it did not fork for {HANG_SECONDS:g} s"
-            self._process.kill()
+        patience = HANG_SECONDS if self.version else ARRIVE_SECONDS
+        if waited >= patience and self.alive and self._asked and not self._refusals and self._process is not None:
+            self.death = f"it did not fork for {patience:g} s"
+            self._end_process()
 
     def _fork_ahead(self) -> None:
         wanted = self._ahead + len(self._waiting) - len(self._idle) - self._asked
@@ -225,8 +228,13 @@ class ForkServerHandle:
 
     def _on_message(self, message: list[Any]) -> None:
         match message:
-            case ["hello", {"anonymous": int(bare)}]:
-                self._bare = bare
+            case ["hello", {"anonymous": int(bare), "python": str(version)}]:
+                self._bare, self.version = bare, version.partition(" ")[0]
+            case ["unstarted", int(code), str(told)]:
+                assert self.spec.commands is not None
+                self.refused = why_not_started(self.spec.commands, code, told)
+            case ["oom", int(peak)]:
+                self._ran_out(peak)
             case ["child", pid]:
                 self._on_child(pid)
             case ["exit", pid, status, cpu]:
@@ -256,6 +264,7 @@ class ForkServerHandle:
             signal=lambda number, pid=pid: self._signal(pid, number),  # type: ignore[misc]
             generation=self._loaded,
             bare=self._bare,
+            sees=None if self.spec.commands is None else self.spec.commands.sees,
             on_done=self._on_child_done,
             max_frame_bytes=self._max_frame_bytes,
         )
@@ -286,11 +295,27 @@ class ForkServerHandle:
 
     def _signal(self, pid: int, number: int) -> None:
         if pid in self._orphans:
-            signal_group(self._orphans[pid], pid, number)
+            self._orphans.signal(pid, number)
         elif self._channel is not None and self.alive:
             self._channel.send("kill", pid, number)
             if number == SIGKILL:
-                asyncio.get_running_loop().call_later(INSIST_SECONDS, self._insist, pid)
+                is_contained = self.spec.commands is not None
+                seconds, insist = (CONTAINER_SECONDS, self._end_container) if is_contained else (INSIST_SECONDS, self._insist)
+                asyncio.get_running_loop().call_later(seconds, insist, pid)
+
+    def _end_container(self, pid: int) -> None:
+        """End a container whose fork server does not do as it is told."""
+        if pid in self._children and self.alive:
+            self.death = f"it did not end process {pid} for {CONTAINER_SECONDS:g} s"
+            self._end_process()
+
+    def _ran_out(self, peak: int) -> None:
+        """Take note that memory ran out in the container, and end what of the call is left: the kernel ended one process of it."""
+        self.death = "its container ran out of memory"
+        for child in tuple(self._children.values()):
+            if child.is_at_work:
+                child.ran_out = max(peak, 1)
+                child.signal(SIGKILL)
 
     def _insist(self, pid: int) -> None:
         """Kill a child ourselves, whose server is busy importing something, or hangs. It reaps nobody meanwhile, so as long
@@ -299,56 +324,33 @@ class ForkServerHandle:
         child = self._children.get(pid)
         if child is None or self._process is None or pid in self._orphans:
             return
-        with suppress(psutil.Error, ProcessLookupError, PermissionError):
-            process = psutil.Process(pid)
-            if process.ppid() != self._process.pid:
-                return
-            if process.status() != psutil.STATUS_ZOMBIE:
-                os.killpg(pid, SIGKILL)
+        match kill_child_of(self._process.pid, pid):
+            case "killed":
                 asyncio.get_running_loop().call_later(INSIST_SECONDS, self._insist, pid)
-                return
-            del self._children[pid]
-            child.ended(Exit(SIGKILL, (0.0, 0.0)))
+            case "ended":
+                del self._children[pid]
+                child.ended(Exit(SIGKILL, (0.0, 0.0)))
 
     # -- its end ------------------------------------------------------------------------------------------------
 
     def _on_close(self, reason: str) -> None:
         self._shut(reason or self._cause_of_death())
         for child in tuple(self._children.values()):
-            if not (child.is_at_work and self._adopt(child)):
+            # What was in a container has gone with it.
+            if self.spec.commands is not None or not (child.is_at_work and self._orphans.adopt(child)):
                 self._end_child(child, None)
         if not self._children:
             self._cut_lifeline()
         self._on_orphaned()
 
-    def _adopt(self, child: Child) -> bool:
-        """Let a child finish whose server died. From now on we notice its end ourselves.
-
-        :return: whether that can be done
-        """
-        try:
-            pidfd = os.pidfd_open(child.pid)
-        except (AttributeError, OSError):  # it is gone, or this system has no such thing
-            return False
-        if not child.is_connected():  # gone too, and its number may be another's by now
-            os.close(pidfd)
-            return False
-        self._orphans[child.pid] = pidfd
-        self._hub.watch(pidfd, lambda: self._on_orphan(child, pidfd))
-        return True
-
-    def _on_orphan(self, child: Child, pidfd: int) -> None:
-        if has_ended(pidfd):  # the hub may call for what had this descriptor's number before
-            self._end_child(child, None)
-            self._on_orphaned()
+    def _on_orphan(self, child: Child) -> None:
+        self._end_child(child, None)
+        self._on_orphaned()
 
     def _end_child(self, child: Child, status: int | None) -> None:
         """Take note that a child is gone which no server reports; what is left of its group goes with it."""
-        pidfd = self._orphans.pop(child.pid, -1)
-        signal_group(pidfd, child.pid, SIGKILL)
-        if pidfd >= 0:
-            self._hub.unwatch(pidfd)
-            os.close(pidfd)
+        if self.spec.commands is None:
+            self._orphans.end(child.pid)
         self._children.pop(child.pid, None)
         child.lost = status is None
         child.ended(Exit(status, (0.0, 0.0)))
@@ -369,14 +371,15 @@ class ForkServerHandle:
 
     def _cause_of_death(self) -> str:
         """Reap the server, which has closed its socket and so is at its end, and say how it ended."""
-        status: int | None = None
-        if self._process is not None:
-            self._process.kill()
-            with suppress(subprocess.TimeoutExpired):
-                status = self._process.wait(REAP_SECONDS)
-        how = f"it was killed by signal {-status}" if status is not None and status < 0 else f"it exited with code {status}"
+        self._end_process()
+        how = reap(self._process)
         self.died_importing = bool(self.importing)
         return f"{how} while it imported {self.importing}" if self.importing else how
+
+    def _end_process(self) -> None:
+        """End the server; a relay is asked to, since it has its container to end."""
+        if self._process is not None:
+            (self._process.kill if self.spec.commands is None else self._process.terminate)()
 
     def _shut(self, reason: str) -> None:
         self.alive = False

@@ -44,6 +44,8 @@ class InlineWorker:
         self.exit: Exit | None = None
         self.broken = ""
         self.lost = False
+        self.sees: tuple[str, ...] | None = None
+        self.ran_out = 0
         self.settled = anyio.Event()
         self._cancel = cancel
         self._env = env

@@ -46,6 +46,7 @@ class Seat:
         self.exit: Exit | None = None
         self.broken = ""
         self.lost = False
+        self.sees = replica.sees
         self.settled = anyio.Event()
         self.number = number
         self.owner = owner
@@ -55,6 +56,11 @@ class Seat:
         self._calls: set[int] = set()
         self._replica = replica
         self._when_gone: list[Callable[[], None]] = []
+
+    @property
+    def ran_out(self) -> int:
+        """Bytes that its container held when its memory ran out."""
+        return self._replica.ran_out
 
     @property
     def is_waiting(self) -> bool:
@@ -135,10 +141,16 @@ class Replica:
         self._concurrency = concurrency
         self._on_change = on_change
         self._numbers = 0
+        self.sees = child.sees
         self._guilty: Seat | None = None
         self._last: Seat | None = None
         child.begin(self, {"replica": concurrency})
         child.when_gone(self._on_gone)
+
+    @property
+    def ran_out(self) -> int:
+        """Bytes that its container held when its memory ran out."""
+        return self._child.ran_out
 
     @property
     def load(self) -> int:

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 from typing import Protocol
 
 import anyio
 
 from localflyte.errors import RuntimeSystemError
+from localflyte.images.images import Images
+from localflyte.images.ways import Host
+from localflyte.images.ways import Way
+from localflyte.launch.arrival import NO_PYTHON
 from localflyte.launch.census import end_strays
 from localflyte.launch.child import Child
-from localflyte.launch.environ import build_environment
+from localflyte.launch.containers import Commands
+from localflyte.launch.containers import end_left_containers
+from localflyte.launch.containers import writable_folders
+from localflyte.launch.containers import write_commands
 from localflyte.launch.environ import start_environment
+from localflyte.launch.footing import Site
+from localflyte.launch.footing import check_python
+from localflyte.launch.footing import find_site
 from localflyte.launch.forkserver import ForkServerHandle
 from localflyte.launch.hub import Hub
 from localflyte.launch.machine import usable_cores
@@ -24,6 +37,7 @@ from localflyte.launch.refusals import ServerBusyError
 from localflyte.launch.refusals import ServerEndedError
 from localflyte.launch.secrets import Secrets
 from localflyte.launch.serverspec import ServerSpec
+from localflyte.runs.folder import runs_folder
 from localflyte.settings import Settings
 from localflyte.spec.plan import Plan
 from localflyte.spec.run import RunRequest
@@ -35,10 +49,10 @@ MAX_WARM = 8  # servers kept for who may come back; a program that gives each ca
 MAX_RESTARTS = 4  # of one fork server, in the time below; a server that keeps dying will not do better the fifth time
 RESTART_SECONDS = 60.0
 STRAY_SECONDS = 0.3
+PYTHON_NAMES = ("python3", "python")
 FOLDER_VARIABLE = "FLYTE_SECRETS_DEFAULT_DIR"  # Flyte's name for where the files of secrets are
 
 _Key = tuple[tuple[object, ...], bool]
-_Files = tuple[tuple[str, str], ...]
 
 
 class RunView(Protocol):
@@ -74,6 +88,25 @@ class Servers:
         self._mounted: list[tuple[ForkServerHandle, str]] = []
         #: the handle last used for a plan by a run; both are kept beside so that their ids stay their own
         self._known: dict[tuple[int, int], tuple[object, Plan, ForkServerHandle]] = {}
+        self._ways: dict[tuple[int, int], tuple[object, Plan, Way]] = {}
+        self._images = Images(settings)
+        self._pythons: dict[str, str] = {}  # what the interpreter of an image is called, where it has not the first of the names
+        self._has_swept = False
+
+    async def prepare(self, run: RunView, plan: Plan) -> None:
+        """Have the image of a task made into something that its process can be started in, however long that takes.
+
+        :raises ImageBuildError: if that cannot be had
+        """
+        await self._way(run, plan)
+
+    async def check_image(self, run: RunView, terms: Mapping[str, Any]) -> None:
+        """Make sure that an image can be had, without making it.
+
+        :raises ImageBuildError: if it cannot; the message says why, and what to do
+        """
+        self._images.forget_failures()
+        await self._images.check(terms, run.request.images)
 
     async def take(self, run: RunView, plan: Plan) -> Child:
         """:return: a child whose server has the plan's module loaded
@@ -81,22 +114,53 @@ class Servers:
         """
         while True:
             known = self._known.get((id(run), id(plan)))
+            handle = known[2] if known is not None and known[2].alive else None
             try:
-                handle = known[2] if known is not None and known[2].alive else await self._ready(run, plan)
+                handle = handle or await self._ready(run, plan)
+                if handle.is_lent:
+                    return await self._take_alone(handle, plan)
                 self._known[id(run), id(plan)] = (run, plan, handle)
-                return await handle.take()
+                child = await handle.take()
+                check_python(handle.version, plan, child)
+                return child
             except ServerEndedError:  # another takes its place, a few times at least
                 continue
             except ServerBusyError:
                 self._apart.add(plan.task.module)
                 self._known.pop((id(run), id(plan)), None)
+            except RuntimeSystemError:
+                if handle is None or handle.refused is None or not self._has_another_name(handle):
+                    raise
+
+    async def _take_alone(self, handle: ForkServerHandle, plan: Plan) -> Child:
+        """:return: the one child that its container serves at a time"""
+        try:
+            child = await handle.take()
+            check_python(handle.version, plan, child)
+        except BaseException:
+            handle.is_lent = False
+            raise
+        child.when_gone(lambda: setattr(handle, "is_lent", False))
+        return child
+
+    def _has_another_name(self, handle: ForkServerHandle) -> bool:
+        """Let go of a server that could not be started.
+
+        :return: whether the interpreter of its image may have another name
+        """
+        self._handles = {key: each for key, each in self._handles.items() if each is not handle}
+        self._known = {key: entry for key, entry in self._known.items() if entry[2] is not handle}
+        commands = handle.spec.commands
+        if commands is None or handle.refused is None or handle.refused.code != NO_PYTHON or commands.python != PYTHON_NAMES[0]:
+            return False
+        self._pythons[commands.image] = PYTHON_NAMES[1]
+        return True
 
     async def identity(self, run: RunView, plan: Plan) -> tuple[object, ...]:
         """:return: what is equal for two plans that may share a process: all that a task could see before its first line runs
         :raises SecretNotFoundError: if a secret of the task is nowhere
         """
-        where, _, files = await self._where(run, plan)
-        return *where, files
+        return (await self._where(run, plan)).key
 
     def give_up(self, plan: Plan) -> None:
         """Stop importing the module of a task that may not wait for it any longer."""
@@ -106,8 +170,8 @@ class Servers:
 
     def forget(self, run: RunView) -> None:
         """Drop what is remembered for a run that ended; its servers stay warm for the next."""
-        for key in [key for key in self._known if key[0] == id(run)]:
-            del self._known[key]
+        self._known = {key: entry for key, entry in self._known.items() if key[0] != id(run)}
+        self._ways = {key: entry for key, entry in self._ways.items() if key[0] != id(run)}
         self._secrets.forget(run)
         self._unmount()
 
@@ -120,32 +184,42 @@ class Servers:
         self._retired.clear()
         self._closed = True
         self._sweeper.shutdown()
+        self._images.close()
         self._mounts.close()
 
-    async def _where(self, run: RunView, plan: Plan) -> tuple[tuple[object, ...], dict[str, str], _Files]:
-        around = run.request.surroundings
-        given = await self._secrets.give(run, plan)
-        built = build_environment(around.env, plan, self._settings.pass_env, self._cores, alias=around.alias)
-        env = {**built, **given.variables}
-        cwd, variables = plan.working_dir or around.cwd, tuple(sorted(env.items()))
-        seen = (around.python, cwd, around.sys_path, around.argv, around.alias, around.umask, around.terminal, around.times_changed)
-        return (*seen, variables), env, given.files
+    async def _way(self, run: RunView, plan: Plan) -> Way:
+        if plan.image is None:
+            return Host()
+        known = self._ways.get((id(run), id(plan)))
+        if known is None:
+            way = await self._images.ready(plan.image, run.notice, run.request.images)
+            if way.notice:
+                run.notice(way.notice)
+            known = self._ways[id(run), id(plan)] = (run, plan, way)
+        return known[2]
+
+    async def _where(self, run: RunView, plan: Plan) -> Site:
+        return find_site(await self._way(run, plan), run.request, plan, await self._secrets.give(run, plan), self._settings, self._cores)
 
     async def _ready(self, run: RunView, plan: Plan) -> ForkServerHandle:
-        place, env, files = await self._where(run, plan)
-        where = (*place, files, plan.task.module if plan.task.module in self._apart else "")
+        site = await self._where(run, plan)
+        where = (*site.key, plan.task.module if plan.task.module in self._apart else "")
+        lane = self._free_lane(where) if site.is_alone else 0
         while True:
             preload = where not in self._threaded
-            handle = self._handles.get((where, preload))
-            if handle is not None and not handle.alive and not self._may_replace(run, where, preload, handle):
+            key = ((*where, lane), preload)
+            handle = self._handles.get(key)
+            if handle is not None and not handle.alive and not self._may_replace(run, where, key, handle):
                 continue
             if handle is None or not handle.alive:
-                handle = self._start(run, plan, (where, preload), env, files)
-            problem = await handle.load(plan.task.module, plan.task.file)
-            if not handle.alive:
+                handle = self._start(run, plan, key, site)
+            handle.is_lent = site.is_alone
+            problem = await self._load(handle, plan)
+            if not handle.alive and handle.refused is None:
                 continue
             if not problem.startswith("threads: "):
                 return handle  # what else the import raises, the attempt will raise again, and report
+            handle.is_lent = False
             if where in self._threaded:
                 continue  # another call of the run found it out while we waited
             run.notice(
@@ -154,29 +228,51 @@ class Servers:
             )
             self._threaded.add(where)
             # It forks no more, but what it has forked is at work, the caller of this very call perhaps.
-            self._retired.append(self._handles.pop((where, preload)))
+            self._retired.append(self._handles.pop(key))
 
-    def _start(self, run: RunView, plan: Plan, key: _Key, env: dict[str, str], files: _Files) -> ForkServerHandle:
+    async def _load(self, handle: ForkServerHandle, plan: Plan) -> str:
+        try:
+            return await handle.load(plan.task.module, plan.task.file)
+        except BaseException:
+            handle.is_lent = False
+            raise
+
+    def _free_lane(self, where: tuple[object, ...]) -> int:
+        """:return: the number of a container that serves nobody, or of a new one"""
+        for lane in count(1):
+            handles = (self._handles.get(((*where, lane), preload)) for preload in (True, False))
+            if not any(handle is not None and handle.is_lent for handle in handles):
+                return lane
+        raise AssertionError  # there is always another number
+
+    def _start(self, run: RunView, plan: Plan, key: _Key, site: Site) -> ForkServerHandle:
         self._make_room()
         around = run.request.surroundings
-        folder = self._mounts.create(files) if files else ""
+        folder = self._mounts.create(site.files) if site.files else ""
+        footing = site.footing
+        if footing.container is not None and not self._has_swept:
+            self._has_swept = True
+            self._sweeper.submit(end_left_containers, footing.container.engine)
         spec = ServerSpec(
-            python=around.python,
-            cwd=plan.working_dir or around.cwd,
-            env={**env, FOLDER_VARIABLE: folder} if folder else env,
+            python=footing.python,
+            cwd=site.cwd,
+            env={**site.env, FOLDER_VARIABLE: MOUNT if footing.container else folder} if folder else site.env,
             start_env=start_environment(around.env, plan.env_vars),
-            sys_path=around.sys_path,
+            sys_path=site.sys_path,
             argv=around.argv,
             alias=around.alias,
             umask=around.umask,
-            terminal=around.terminal,
+            terminal=site.terminal,
             preload=key[1],
-            mounts={MOUNT: folder} if folder else {},
+            mounts={MOUNT: folder} if folder and footing.container is None else {},
+            program=footing.program,
+            keeps_path=footing.keeps_path,
+            commands=self._commands(run, plan, site, folder),
         )
         handle = ForkServerHandle(
             self._hub,
             spec,
-            ahead=self._ahead,
+            ahead=1 if site.is_alone else self._ahead,
             on_output=lambda stream, data: run.emit("log", "", attempt=0, stream=stream, data=data),
             on_orphaned=self._on_orphaned,
             notice=run.notice,
@@ -187,6 +283,25 @@ class Servers:
         if folder:
             self._mounted.append((handle, folder))
         return handle
+
+    def _commands(self, run: RunView, plan: Plan, site: Site, secrets: str) -> Commands | None:
+        way = site.footing.container
+        if way is None:
+            return None
+        home = str(self._settings.home)
+        writable = writable_folders(site.cwd, runs_folder(home), run.request.raw_data_path)
+        readable = writable_folders(*site.sys_path, os.path.dirname(plan.task.file))
+        return write_commands(
+            way,
+            python=self._pythons.get(way.name, PYTHON_NAMES[0]),
+            program=site.footing.program,
+            writable=writable,
+            readable=readable,
+            secrets=(secrets, MOUNT) if secrets else None,
+            resources=plan.resources,
+            settings=self._settings,
+            cores=self._cores,
+        )
 
     def _on_orphaned(self) -> None:
         """Look for what a dead server or an orphan of one had adopted, now and once what it was just starting is there too."""
@@ -219,18 +334,18 @@ class Servers:
                 self._mounts.remove(folder)
                 self._mounted.remove((handle, folder))
 
-    def _may_replace(self, run: RunView, where: tuple[object, ...], preload: bool, dead: ForkServerHandle) -> bool:
+    def _may_replace(self, run: RunView, where: tuple[object, ...], key: _Key, dead: ForkServerHandle) -> bool:
         """Decide what comes after a server that died; what it had started runs on.
 
         :return: whether another of its kind; if not, one that preloads nothing is to be tried
         :raises RuntimeSystemError: if there is no sense in trying again
         """
-        self._retired.append(self._handles.pop((where, preload)))
-        count = self._count_death((where, preload))
+        self._retired.append(self._handles.pop(key))
+        count = self._count_death(key)
         if count <= MAX_RESTARTS:
             run.notice(f"a fork server ended ({dead.death}) and is replaced; what it had started runs on")
             return True
-        if not preload or dead.died_importing:
+        if not key[1] or dead.died_importing:
             raise RuntimeSystemError("WorkerStartError", f"the fork server ended {count} times within a minute, last: {dead.death}")
         run.notice(f"the fork server ended {count} times within a minute, last: {dead.death}. From now on each call imports for itself.")
         self._threaded.add(where)

@@ -6,14 +6,16 @@ import os
 import socket
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from localflyte.launch.census import mark
 from localflyte.launch.environ import start_environment
 
-__all__ = ("Started", "start_early", "start_interpreter", "take_early")
+__all__ = ("Started", "reap", "start_early", "start_interpreter", "take_early")
 
 _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+REAP_SECONDS = 1.0  # for the kernel to end a process that is ending; blocks the loop, once in the life of a server
 PROGRAM = os.path.join(_HOME, "worker", "__main__.py")
 
 
@@ -28,10 +30,11 @@ class Started(NamedTuple):
     """The writing end of a pipe that nothing is written to: when it is closed, whoever closes it, the kernel ends every child."""
 
 
-def start_interpreter(python: str, env: Mapping[str, str]) -> Started:
+def start_interpreter(python: str, env: Mapping[str, str], program: str = PROGRAM) -> Started:
     """Start a fork server. It is told folder, path, arguments and the environment of its tasks later.
 
     :param env: what the interpreter itself has to have from the start; anybody who may look at the process sees it
+    :param program: what it runs: this package's own, or the same by another way
     :raises OSError: if it cannot be started
     """
     ours, theirs = socket.socketpair()
@@ -40,7 +43,7 @@ def start_interpreter(python: str, env: Mapping[str, str]) -> Started:
     life_read, life_write = os.pipe()
     try:
         process = subprocess.Popen(
-            [python, "-P", PROGRAM, str(theirs.fileno()), str(life_read)],
+            [python, "-P", program, str(theirs.fileno()), str(life_read)],
             env={**env, **mark()},
             stdin=subprocess.DEVNULL,
             stdout=out_write,
@@ -60,6 +63,15 @@ def start_interpreter(python: str, env: Mapping[str, str]) -> Started:
         os.close(err_write)
         os.close(life_read)
     return Started(process, ours, out_read, err_read, life_write)
+
+
+def reap(process: subprocess.Popen[bytes] | None) -> str:
+    """:return: how a process ended that is at its end"""
+    status: int | None = None
+    if process is not None:
+        with suppress(subprocess.TimeoutExpired):
+            status = process.wait(REAP_SECONDS)
+    return f"it was killed by signal {-status}" if status is not None and status < 0 else f"it exited with code {status}"
 
 
 _early: tuple[str, dict[str, str], Started] | None = None

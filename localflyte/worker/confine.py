@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from fcntl import F_SETFL
 from fcntl import fcntl
 from typing import Any
 
-__all__ = ("become_subreaper", "die_with_engine", "die_with_parent", "outlive_parent", "prepare")
+__all__ = ("become_subreaper", "die_with_engine", "die_with_parent", "offer_to_kernel", "outlive_parent", "prepare")
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -70,6 +71,12 @@ def die_with_engine(lifeline: int) -> None:
             os._exit(1)
     except BlockingIOError:
         return
+
+
+def offer_to_kernel() -> None:
+    """Have the kernel end this process, and what it starts, before others where memory runs out."""
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
 
 
 def outlive_parent() -> None:

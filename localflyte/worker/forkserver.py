@@ -39,6 +39,7 @@ from localflyte.worker import debugger
 from localflyte.worker.confine import become_subreaper
 from localflyte.worker.confine import die_with_engine
 from localflyte.worker.confine import die_with_parent
+from localflyte.worker.confine import offer_to_kernel
 from localflyte.worker.confine import outlive_parent
 from localflyte.worker.confine import prepare
 from localflyte.worker.forking import fork
@@ -58,7 +59,9 @@ LINK_FD = 200  # tasks print to, close and write into low descriptors; nobody wr
 
 
 class ForkServer:
-    def __init__(self, control: socket, lifeline: int = -1) -> None:
+    """:param is_contained: whether it runs in a container: then the kernel is to end children first where memory runs out"""
+
+    def __init__(self, control: socket, lifeline: int = -1, *, is_contained: bool = False) -> None:
         self._control = _raised(control)
         self._lifeline = lifeline if lifeline < 0 else _raised_fd(lifeline)
         self._reader = FrameReader()
@@ -69,6 +72,7 @@ class ForkServer:
         self._sweep_at = 0.0
         self._frozen = False
         self._mounts: dict[str, str] = {}
+        self._is_contained = is_contained
         self._wake, self._alarm = map(_raised, socketpair(AF_UNIX, SOCK_STREAM))
 
     def run(self) -> NoReturn:
@@ -135,7 +139,8 @@ class ForkServer:
                     self._kill(pid, number)
 
     def _set_up(self, setup: dict[str, Any]) -> None:
-        os.environb.clear()  # what we were started with; the rest of a task's environment is for its processes alone to see
+        if not setup["keeps_env"]:
+            os.environb.clear()  # what we were started with; the rest of a task's environment is for its processes alone to see
         os.environb.update(setup["env"])
         tzset()  # TZ may have come with it, and is read once
         os.umask(setup["umask"])
@@ -148,12 +153,16 @@ class ForkServer:
         debugger.use(setup["terminal"])
         sys.breakpointhook = debugger.hook
         # Our own modules are loaded by now, so a user's `types.py` cannot shadow what we need.
-        sys.path[:] = setup["sys_path"]
+        sys.path[:] = [*setup["sys_path"], *sys.path] if setup["keeps_path"] else setup["sys_path"]
         if setup["mounts"]:
             from localflyte.worker.mounts import mount
 
             self._mounts = setup["mounts"]
             mount(self._mounts)
+        if setup["sees"] is not None:
+            from localflyte.api.outside import see_outside
+
+            see_outside(setup["sees"])
         if setup["alias"]:
             from localflyte.bridges.flyte import install
 
@@ -205,6 +214,8 @@ class ForkServer:
             die_with_engine(self._lifeline)
             become_subreaper()  # so that nothing it starts becomes ours before it has ended
             reseed()
+            if self._is_contained:
+                offer_to_kernel()
             self._become_child(theirs, out_write, err_write, (ours, out_read, err_read))
         self._children.add(pid)
         fds = b"".join([fd.to_bytes(4, sys.byteorder) for fd in (ours.fileno(), out_read, err_read)])

@@ -97,6 +97,8 @@ class FakeChild:
         self.broken = ""
         self.hung_up = False
         self.lost = False
+        self.sees: tuple[str, ...] | None = None
+        self.ran_out = 0
         self.connected = True
         self.sent: list[tuple[Any, ...]] = []
         self.signals: list[int] = []
