@@ -16,6 +16,7 @@ from typing import ParamSpec
 from typing import TypeVar
 
 from localflyte.api.context import current
+from localflyte.api.needs import images_needed
 from localflyte.api.port import current_port
 from localflyte.api.port import in_worker
 from localflyte.api.resolve import invocation_for
@@ -24,6 +25,7 @@ from localflyte.api.sync import dual
 from localflyte.api.task import TaskTemplate
 from localflyte.errors import ModuleLoadError
 from localflyte.initialize import get_init_config
+from localflyte.initialize import image_names
 from localflyte.initialize import is_initialized
 from localflyte.runobject import Run
 from localflyte.spec.options import Options
@@ -133,6 +135,7 @@ class Runner:
                 port.tell("notice", {"text": f"notifications of a run that a task starts are not sent ({task.name})"})
             outputs, told = await port.arun(invocation, {**own, "options": _said(shared)})
             return Run(told["name"], told["folder"], task, invocation, outputs)
+        own |= {"images": image_names(), "images_needed": images_needed(task)}
         request = RunRequest(invocation=invocation, surroundings=surroundings(), options=_said(shared), **own)
         result = await self._finish(request, lambda: self._warnings(task, args, kwargs, shared))
         if result.outcome.error is not None:

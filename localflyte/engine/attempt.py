@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
@@ -15,6 +17,8 @@ from localflyte.engine.overruns import machine_ran_out
 from localflyte.engine.overruns import over_limit
 from localflyte.engine.overruns import ran_too_long
 from localflyte.engine.secrecy import afterwards
+from localflyte.engine.staging import is_seen
+from localflyte.engine.staging import stage
 from localflyte.engine.verdict import failure
 from localflyte.engine.verdict import judge
 from localflyte.errors import ProtocolError
@@ -23,6 +27,7 @@ from localflyte.launch.watch import Guard
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
+from localflyte.spec.packed import Packed
 from localflyte.spec.plan import Plan
 from localflyte.wire.messages import inputs_from_wire
 from localflyte.wire.messages import task_to_wire
@@ -44,6 +49,7 @@ class Attempt:
         self._idle: anyio.Event | None = None
         self._guard: Guard | None = None
         self._is_paused = False
+        self._stages = 0
 
     async def run(self, child: Worker) -> Outcome:
         """Give the child its request and wait for its end, or for ours.
@@ -56,7 +62,8 @@ class Attempt:
         child.when_gone(self._lease.release)
         try:
             self._guard, env = self._host.holding.hold(self.call, self.number, child, self._lease)
-            child.begin(self, self._request(env))
+            inputs = self.call.invocation.inputs
+            child.begin(self, self._request(env, dict(zip(inputs, await self._shown(child, tuple(inputs.values())), strict=True))))
             in_time = await self._in_time(child)
             seconds = time.monotonic() - began
             if not in_time:
@@ -171,7 +178,7 @@ class Attempt:
     def _call(self, child: Worker, number: int, invocation: Invocation) -> None:
         try:
             tried = self._host.look(self.call, invocation)
-            if tried is not None and tried.found.outputs is not None:
+            if tried is not None and tried.found.outputs is not None and is_seen(tried.found.outputs, child.sees):
                 child.send("result", number, True, tried.found.outputs, {})
                 self._host.found(self.call, invocation, tried)  # after that, while the task goes on
                 return
@@ -198,7 +205,7 @@ class Attempt:
             with self._calls[number]:
                 outcome, extra = await work
                 ok = outcome.error is None
-                answer = (number, ok, outcome.outputs if ok else outcome.error, extra)
+                answer = (number, ok, await self._shown(child, outcome.outputs) if ok else outcome.error, extra)
         finally:
             del self._calls[number]
             if not self._calls:
@@ -235,7 +242,15 @@ class Attempt:
                 await child.wait_gone()
         await self._end_calls()
 
-    def _request(self, env: dict[str, str]) -> dict[str, Any]:
+    async def _shown(self, child: Worker, values: Sequence[Packed]) -> Sequence[Packed]:
+        """:return: the values, with what they point at where the child sees it"""
+        if child.sees is None or is_seen(values, child.sees):
+            return values
+        self._stages += 1
+        folder = f"{self.call.run.folder}/staged/{self.call.action}-{self.number}-{self._stages}"
+        return await stage(values, child.sees, folder)
+
+    def _request(self, env: dict[str, str], inputs: Mapping[str, Packed]) -> dict[str, Any]:
         call, run = self.call, self.call.run
         plan, request = call.invocation.plan, run.request
         folder = request.raw_data_path or f"{run.folder}/data"
@@ -243,7 +258,7 @@ class Attempt:
         return {
             **traces,
             "task": task_to_wire(plan.task),
-            "inputs": call.invocation.inputs,
+            "inputs": inputs,
             "env": {"FLYTE_ATTEMPT_NUMBER": str(self.number), "RUN_NAME": run.name, "ACTION_NAME": call.action, **run.env, **env},
             "run": run.name,
             "action": call.action,

@@ -113,7 +113,7 @@ class Engine:
                 for text in request.notices:
                     run.notice(text)
                 run.flush()
-                outcome = await self._perform(call)
+                outcome = await self._refused(run) or await self._perform(call)
                 run.tasks.cancel_scope.cancel()
             if run.broken is not None:
                 raise run.broken
@@ -211,6 +211,11 @@ class Engine:
         """Stop importing the module of a call that may not wait for it any longer."""
         self._servers.give_up(call.invocation.plan)
 
+    async def prepare(self, call: Call) -> None:
+        """Have the call's image made, before anything is counted that it may take."""
+        if self._inline is None:
+            await self._servers.prepare(call.run, call.invocation.plan)
+
     async def take_child(self, call: Call) -> Worker:
         """:return: a process that has the call's code loaded and waits for its request"""
         launcher = self._inline or (self._servers if call.invocation.plan.reuse is None else self._pools)
@@ -264,6 +269,17 @@ class Engine:
         name = run.name_action(parent.action if parent else None, invocation, digest)
         again = caller is not None and caller.again
         return Call(run, invocation, name, parent, caller.depth + 1 if caller else 1, digest, caller, again)
+
+    async def _refused(self, run: RunState) -> Outcome | None:
+        """:return: how a run ends before it starts: where an image of its tasks cannot be had on this machine"""
+        if self._inline is not None:
+            return None
+        try:
+            for terms in run.request.images_needed:
+                await self._servers.check_image(run, terms)
+        except BaseRuntimeError as error:
+            return failure(to_info(error, "")._replace(platform=type(error).__name__))
+        return None
 
     async def _prepare_recall(self, root: Call) -> None:
         run, invocation = root.run, root.invocation

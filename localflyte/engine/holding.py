@@ -17,6 +17,7 @@ from localflyte.launch.affinity import pin
 from localflyte.launch.child import Worker
 from localflyte.launch.gpus import GPU_VARIABLE
 from localflyte.launch.gpus import visible_gpus
+from localflyte.launch.kept import ContainerGuard
 from localflyte.launch.machine import kernel_oom_kills
 from localflyte.launch.machine import usable_cores
 from localflyte.launch.wall import Wall
@@ -58,7 +59,7 @@ class Holding:
         plan = call.invocation.plan
         if self._settings.isolation == "inline":
             return None, {}  # what held this process would hold the engine, and every other task
-        if lease.cores:
+        if lease.cores and child.sees is None:
             pin(child.pid, lease.cores)
         env = {}
         if lease.gpus or plan.resources.gpu or (self._has_gpus and GPU_VARIABLE not in plan.env_vars):
@@ -74,12 +75,12 @@ class Holding:
         limits = limits_for(plan, self._settings, self._cores, (scratch, folder))
         if not limits:
             return None, env
+        if child.sees is not None:
+            return self._watched(ContainerGuard(child, limits), child, scratch), env
         if self._settings.memory_wall == "cgroup":
             self._find_walls()  # so that it is refused before the task starts, where there is none
         guard = Guard(child.pid, limits, child.bare, lambda: child.signal(signal.SIGKILL), self._builder(call, number, child, limits))
-        self._watch.add(guard)
-        child.when_gone(lambda: self._release(guard, scratch))
-        return guard, env
+        return self._watched(guard, child, scratch), env
 
     def machine_ran_out(self) -> bool:
         """:return: whether the kernel has killed for want of memory, anywhere on this machine, since this was last asked"""
@@ -92,6 +93,11 @@ class Holding:
         self._mason.shutdown()
         if self._walls is not None:
             self._walls.close()
+
+    def _watched(self, guard: Guard, child: Worker, scratch: str) -> Guard:
+        self._watch.add(guard)
+        child.when_gone(lambda: self._release(guard, scratch))
+        return guard
 
     def _release(self, guard: Guard, scratch: str) -> None:
         self._watch.remove(guard)

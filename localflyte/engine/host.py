@@ -35,6 +35,9 @@ class Host(Protocol):
     async def admit(self, call: Call) -> Lease:
         """Wait until the run and the machine have room for the call."""
 
+    async def prepare(self, call: Call) -> None:
+        """Have the call's image made, before anything is counted that it may take."""
+
     async def take_child(self, call: Call) -> Worker:
         """:return: a process that has the call's code loaded and waits for its request"""
 

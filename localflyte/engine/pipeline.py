@@ -86,7 +86,6 @@ async def _outcome(host: Host, call: Call, tried: Tried | None) -> Outcome:
     refused = _refusal(host, call)
     if refused is not None:
         return failure(refused)
-    _say_what_is_only_recorded(call)
     recovered = _recovered(call)
     if recovered is not None:
         return recovered
@@ -149,6 +148,8 @@ async def _attempts(host: Host, call: Call) -> Outcome:
     """Run attempts until one succeeds, a failure is final, or the retries are used up."""
     terms = call.invocation.plan.retries
     number = lost = 0
+    if call.invocation.plan.image is not None:
+        await host.prepare(call)
     while True:
         outcome, was_lost = await _attempt(host, call, number)
         error = outcome.error
@@ -218,9 +219,3 @@ def _refusal(host: Host, call: Call) -> ErrorInfo | None:
     if plan.pod_template is not None and (refused := call.run.pods.refusal(plan)) is not None:
         return refused
     return breach(call.task, "inputs", call.invocation.inputs.items(), plan.max_inline_io_bytes)
-
-
-def _say_what_is_only_recorded(call: Call) -> None:
-    plan, run = call.invocation.plan, call.run
-    if plan.image is not None:
-        run.notice("images are recorded and not honoured by this version: every task runs in this interpreter")
