@@ -26,7 +26,15 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     home = tempfile.mkdtemp(prefix="localflyte-tests-")
     os.environ["LOCALFLYTE_HOME"] = home
+    # Programs of tests declare images as programs do. Those that are about them say so; the others need no engine and no network.
+    os.environ["LOCALFLYTE_IMAGE_POLICY"] = "host"
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a container engine where there is none; tests/images/engine_under_test.sh starts one."""
+    if item.get_closest_marker("container") and not os.environ.get("LOCALFLYTE_TEST_IMAGE"):
+        pytest.skip(f"no container engine: {os.environ.get('LOCALFLYTE_TEST_NO_ENGINE', 'LOCALFLYTE_TEST_IMAGE is not set')}")
 
 
 @pytest.fixture

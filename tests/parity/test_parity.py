@@ -46,7 +46,7 @@ def results(program: str, engine: str, folder: str) -> dict[str, str]:
     env |= {"HOME": str(home), "TMPDIR": str(home), "FLYTE_DISABLE_SENTRY": "1", "PYTHONUTF8": "1"}
     path = str(HERE / "programs" / f"{program}.py")
     if engine == "ours":
-        env |= {"LOCALFLYTE_HOME": str(home / "localflyte"), "PYTHONPATH": str(PROJECT)}
+        env |= {"LOCALFLYTE_HOME": str(home / "localflyte"), "PYTHONPATH": str(PROJECT), "LOCALFLYTE_IMAGE_POLICY": "host"}
         command = [sys.executable, "-m", "localflyte", path]
     else:
         assert THEIRS is not None
