@@ -44,6 +44,13 @@ def _ratio(row: str, subject: str, most: float, of: str = "localflyte") -> Calla
     return judge
 
 
+def _contained(results: Results) -> Verdict:
+    inside, forked = _median(results, "contained-sync", "container"), _median(results, "sequential-sync", "localflyte")
+    if inside is None or forked is None:
+        return Verdict("no container was measured", None)
+    return Verdict(f"{inside / forked:.2f} x", inside <= 2 * forked)
+
+
 def _growth(results: Results) -> Verdict:
     small, large = _median(results, "fanout-async", "localflyte"), _median(results, "fanout-10000", "localflyte")
     if small is None or large is None:
@@ -135,6 +142,8 @@ AIMS = (
     Aim("10 MB of nested dataclasses in and out beside flyte's", "<= 0.1 x", _ratio("value-dataclasses", "flyte", 0.1)),
     Aim("to a warm replica and back beside a socket echo (sync)", "<= 2.0 x", _ratio("warm-sync", "echo", 2.0, of="seat")),
     Aim("a whole call of a warm replica beside a socket echo (sync)", "<= 2.0 x", _ratio("warm-sync", "echo", 2.0)),
+    Aim("a call in a warm container beside one in a process (sync)", "<= 2.0 x", _contained),
+    Aim("an environment made by uv, found again and up", "<= 0.2 s", _at_most("environment", "environment", 0.2)),
     Aim("a share of the machine, had and given back: nothing declared, all declared, 1,000 in line", "<= 20 us", _ledger),
     Aim("share of one core that the sampler takes, 50 live tasks", "<= 2%", _sampler),
     Aim("8 x 0.5 s of CPU", ">= 95%", _busy),

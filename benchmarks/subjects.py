@@ -51,6 +51,13 @@ def find_subjects(flyte_python: str) -> dict[str, Subject]:
         ),
         Subject(name="floor", title="floor: fork + pipe + wait", command=_peer(python, "floor")),
         Subject(name="seat", title="localflyte, to the replica and back", command=_peer(python, "seat")),
+        Subject(
+            name="container",
+            title="localflyte, in a container",
+            command=_engine(python, "localflyte"),
+            missing="" if os.environ.get("LOCALFLYTE_BENCH_IMAGE") else "LOCALFLYTE_BENCH_IMAGE names no image with Python in it",
+        ),
+        Subject(name="environment", title="localflyte, an environment of uv", command=_peer(python, "environment")),
         Subject(name="store", title="localflyte's cache alone", command=_peer(python, "store")),
         Subject(name="diskcache", title="diskcache as it comes", command=_peer(python, "bare")),
         Subject(name="hashlib", title="hashlib.file_digest", command=_peer(python, "hashing")),

@@ -80,7 +80,7 @@ def test_a_module_that_the_host_does_not_have_is_there(engine: str, home: Path, 
     assert flyte.run(answer).outputs() == (42,)
 
 
-def test_secrets_are_in_no_argument_and_in_nothing_that_the_engine_tells(
+def test_row_73_secrets_are_in_no_argument_and_in_nothing_that_the_engine_tells(
     engine: str, home: Path, canary: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOKEN_OF_CONTRACT", canary)
@@ -102,7 +102,7 @@ def read(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("who", ["engine", "relay"])
-def test_a_kill_leaves_no_container(engine: str, tmp_path: Path, who: str) -> None:
+def test_row_60_a_kill_leaves_no_container(engine: str, tmp_path: Path, who: str) -> None:
     (tmp_path / "killed.py").write_text(PROGRAM.format(image=os.environ["LOCALFLYTE_TEST_IMAGE"]))
     note = tmp_path / "note"
     env = {**os.environ, "LOCALFLYTE_HOME": str(tmp_path / "home"), "LOCALFLYTE_SYSTEM_RETRIES": "0"}
@@ -151,7 +151,7 @@ def test_a_container_that_is_killed_is_one_lost_call_which_is_made_again(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
-def test_files_of_an_ordinary_user_are_theirs(engine: str, tmp_path: Path) -> None:
+def test_row_62_files_of_an_ordinary_user_are_theirs(engine: str, tmp_path: Path) -> None:
     socket = os.environ.get("DOCKER_HOST", "").removeprefix("unix://")
     if not socket.startswith("/"):
         pytest.skip("the engine is not reached by a socket that a test could open for somebody else")

@@ -41,7 +41,7 @@ def commands(tmp_path: Path, way: Container = WAY, resources: ResourceTerms | No
     )
 
 
-def test_nothing_of_the_person_can_be_an_option(tmp_path: Path) -> None:
+def test_row_58_nothing_of_the_person_can_be_an_option(tmp_path: Path) -> None:
     run = commands(tmp_path).run
     at = run.index("--")
     assert run[at + 1 :] == ("sha256:ab", "/opt/localflyte/x.py", "--contained")
@@ -60,7 +60,7 @@ def test_every_path_is_mounted_once_and_code_only_for_reading(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["a,b", 'a"b', "a\nb"])
-def test_a_path_that_would_be_another_mount_is_refused(tmp_path: Path, name: str) -> None:
+def test_row_59_a_path_that_would_be_another_mount_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(RuntimeUserError, match=r"cannot be mounted into a container"):
         commands(tmp_path / name)
 
@@ -89,7 +89,7 @@ def test_the_network_is_what_the_settings_say(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "rootless", "userns"), [("docker", False, False), ("podman", True, True), ("podman", False, False)])
-def test_files_belong_to_who_runs_localflyte(
+def test_row_62_files_belong_to_who_runs_localflyte(
     tmp_path: Path, name: str, rootless: bool, userns: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 1234)
@@ -116,14 +116,14 @@ def test_root_runs_as_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         (137, "", r"exit code 137 before it could serve: it said nothing"),
     ],
 )
-def test_what_kept_a_container_from_starting_is_said_in_plain_words(tmp_path: Path, code: int, told: str, words: str) -> None:
+def test_row_61_what_kept_a_container_from_starting_is_said_in_plain_words(tmp_path: Path, code: int, told: str, words: str) -> None:
     error = why_not_started(commands(tmp_path), code, told)
     assert error.code == ("NoPythonInImageError" if code == 127 else "ContainerStartError")
     with pytest.raises(RuntimeSystemError, match=words):
         raise error
 
 
-def test_a_container_that_cannot_be_started_fails_the_call_and_is_tried_again_by_the_next(home: Path, boxed: Any) -> None:
+def test_row_61_a_container_that_cannot_be_started_fails_the_call_and_is_tried_again_by_the_next(home: Path, boxed: Any) -> None:
     boxed.order(run={"code": 125, "err": "docker: the disk is full"})
     with pytest.raises(RuntimeSystemError, match=r"docker refused to start a container of .*: docker: the disk is full"):
         flyte.run(contract.container.where)
@@ -156,7 +156,7 @@ def test_a_task_that_has_to_be_pickled_needs_the_same_python(home: Path, boxed: 
         flyte.run(inside)
 
 
-def test_the_containers_of_killed_engines_are_removed(boxed: Any) -> None:
+def test_row_60_the_containers_of_killed_engines_are_removed(boxed: Any) -> None:
     engine = Engine(name="docker", program=str(boxed.folder / "bin" / "docker"), version="24")
     over = str(my_life()).replace(str(os.getpid()), "1", 1)
     (boxed.folder / "left.pid").write_text(f"999999999 {over}")

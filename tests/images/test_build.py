@@ -102,7 +102,7 @@ def test_a_name_of_the_configuration(docker: FakeDocker, asked: Asked) -> None:
         ({"image_inspect": {"code": 1}}, 60, "docker load -i FILE"),  # it says that it pulled, and has nothing
     ],
 )
-def test_what_cannot_be_pulled(
+def test_row_61_what_cannot_be_pulled(
     docker: FakeDocker, settings_with: SettingsWith, orders: dict[str, Any], seconds: float, message: str
 ) -> None:
     docker.order(**orders)
@@ -231,7 +231,7 @@ def test_a_failure_names_the_step_and_what_it_said(docker: FakeDocker, asked: As
         ({"err": "https://me:pw@index/simple said no", "code": 1}, 60, ImageBuildError, r"https://\*\*\*@index/simple said no"),
     ],
 )
-def test_an_engine_that_is_not_well(
+def test_row_61_an_engine_that_is_not_well(
     docker: FakeDocker, settings_with: SettingsWith, order: dict[str, Any], seconds: float, error: type[Exception], message: str
 ) -> None:
     docker.has(BASE)

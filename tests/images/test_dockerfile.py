@@ -52,7 +52,7 @@ def last(image: Image) -> Any:
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_hostile_values_come_back_as_they_are(value: str) -> None:
+def test_row_59_hostile_values_come_back_as_they_are(value: str) -> None:
     image = BASE.with_env_vars({"V": value}).with_workdir(f"/w{value}").with_source_folder("/src", f"/d{value}")
     image = image.with_commands([value]).with_pip_packages(value).with_apt_packages(value)
     env, workdir, copy, command, pip, apt = meaning(image)[2:]
@@ -63,7 +63,7 @@ def test_hostile_values_come_back_as_they_are(value: str) -> None:
 
 
 @given(value=LINE)
-def test_any_text_comes_back(value: str) -> None:
+def test_row_59_any_text_comes_back(value: str) -> None:
     assert last(BASE.with_env_vars({"V": value})) == ("ENV", ("V", value))
     assert last(BASE.with_pip_packages(value)) == ("RUN", [*PIP, "--", value])
 

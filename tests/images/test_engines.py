@@ -50,7 +50,7 @@ def test_podman_is_taken_where_docker_does_not_answer(docker: FakeDocker, settin
         ({"hang": True}, "docker did not answer within 0.3 seconds"),
     ],
 )
-def test_why_there_is_none(
+def test_row_61_why_there_is_none(
     docker: FakeDocker, settings_with: SettingsWith, monkeypatch: pytest.MonkeyPatch, order: dict[str, Any], reason: str
 ) -> None:
     if order.get("hang"):

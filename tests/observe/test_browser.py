@@ -83,7 +83,7 @@ def shape_of(page: Page) -> Any:
 
 class TestHostile:
     @pytest.mark.parametrize("place", range(len(CANARIES)))
-    def test_the_page_of_a_run(self, browser: Browser, tmp_path: Path, shapes: dict[str, Any], place: int) -> None:
+    def test_row_80_the_page_of_a_run(self, browser: Browser, tmp_path: Path, shapes: dict[str, Any], place: int) -> None:
         address = saved(tmp_path, "index.html", render_index(hostile_run(CANARIES[place])))
         page = browser.open(address)
         assert shape_of(page) == shapes["index"]
@@ -92,7 +92,7 @@ class TestHostile:
         assert browser.proxy.pages_asked == []
 
     @pytest.mark.parametrize("place", range(len(CANARIES)))
-    def test_a_report(self, browser: Browser, tmp_path: Path, shapes: dict[str, Any], place: int) -> None:
+    def test_row_80_a_report(self, browser: Browser, tmp_path: Path, shapes: dict[str, Any], place: int) -> None:
         address = saved(tmp_path, "report.html", report_of(CANARIES[place]))
         page = browser.open(address)
         assert shape_of(page) == shapes["report"]
@@ -100,7 +100,7 @@ class TestHostile:
         assert_untouched(page, address)
         assert browser.proxy.pages_asked == []
 
-    def test_a_page_without_scripts_would_run_none(self, browser: Browser, tmp_path: Path) -> None:
+    def test_row_81_a_page_without_scripts_would_run_none(self, browser: Browser, tmp_path: Path) -> None:
         """The second wall: even an element that got into the page would do nothing."""
         pages = {
             "index.html": render_index(hostile_run("plain")),
@@ -154,13 +154,13 @@ TOUCHING = {
 
 
 class TestReach:
-    def test_scripts_of_a_report_can_ask_nothing_of_the_network(self, browser: Browser, tmp_path: Path) -> None:
+    def test_row_81_scripts_of_a_report_can_ask_nothing_of_the_network(self, browser: Browser, tmp_path: Path) -> None:
         body = REACHER % (len(REACHING), json.dumps(list(REACHING)))
         page = browser.open(saved(tmp_path, "report.html", render_report("t", "", [("main", body)])))
         assert set(frame_of(page, "reaching").evaluate("all")) == set(REACHING.values())
         assert browser.proxy.pages_asked == []
 
-    def test_scripts_of_a_report_cannot_touch_the_page(self, browser: Browser, tmp_path: Path) -> None:
+    def test_row_80_scripts_of_a_report_cannot_touch_the_page(self, browser: Browser, tmp_path: Path) -> None:
         address = saved(
             tmp_path, "report.html", render_report("t", "", [("main", "<p>touching</p><script>1</script>"), ("other", "<p>other")])
         )

@@ -67,7 +67,7 @@ def test_no_name(text: str, why: str) -> None:
 
 
 @given(st.text(max_size=30))
-def test_what_passes_is_one_word_that_is_no_option(text: str) -> None:
+def test_row_58_what_passes_is_one_word_that_is_no_option(text: str) -> None:
     try:
         check_reference(text, "x")
     except ValueError:
