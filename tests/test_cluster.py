@@ -94,20 +94,6 @@ class TestApps:
 
 
 class TestTasks:
-    def test_container_task_is_declared_and_refused(self) -> None:
-        task = flyte.extras.ContainerTask(name="hi", image="alpine:3", command=["echo"], inputs={"x": int}, outputs={"y": str})
-        env = flyte.TaskEnvironment.from_task("cluster_test_container", task)
-        assert list(env.tasks.values()) == [task]
-        with pytest.raises(ClusterOnlyError, match="task hi needs"):
-            task(x=1)
-
-    def test_shell_task_has_an_environment(self) -> None:
-        task = flyte.extras.shell.create(name="cluster_test_shell", image="debian:12", script="true")
-        assert task.env.tasks[task.name] is task.as_task()
-        assert task.env is task.env
-        with pytest.raises(ClusterOnlyError, match="task cluster_test_shell needs"):
-            asyncio.run(task())
-
     def test_task_of_several_nodes_is_declared_and_refused(self) -> None:
         env = flyte.clustered.ClusteredTaskEnvironment(name="cluster_test_nodes", replicas=2, runtime=flyte.clustered.TorchRun())
 

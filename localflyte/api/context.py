@@ -78,6 +78,8 @@ class TaskContext:
     """How often each traced call was made, so that equal calls get different names."""
     attempt: int | None = field(default=None, repr=False)
     """The number of the attempt; ``None`` leaves it to the environment. Tasks that share a process share their variables."""
+    container: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    """What the container of a task that is one is started with."""
     recorded: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What traced calls gave in earlier attempts: the name of their action to their outputs, as they came over the wire."""
     task_name: str = field(default="", repr=False)
@@ -276,7 +278,8 @@ def context_of(request: Mapping[str, Any], *, report: Any = None, run_options: O
 
     Read from the request, each with a default: ``action``, ``run``, ``project``, ``domain``, ``org``, ``version``,
     ``raw_data_path``, ``input_path``, ``output_path``, ``run_base_dir``, ``custom_context``, ``run_start_time`` (seconds
-    since the epoch), ``disable_run_cache``, ``interactive_mode``, ``mode``, ``attempt``, ``traces`` and the name of the ``task``.
+    since the epoch), ``disable_run_cache``, ``interactive_mode``, ``mode``, ``attempt``, ``container``, ``traces`` and
+    the name of the ``task``.
 
     :param report: what ``ctx().report`` is to be
     :param run_options: what the run was given for all of its actions
@@ -303,6 +306,7 @@ def context_of(request: Mapping[str, Any], *, report: Any = None, run_options: O
         run_start_time=datetime.now(UTC) if started is None else datetime.fromtimestamp(started, UTC),
         run_options=run_options,
         attempt=request.get("attempt"),
+        container=request.get("container"),
         recorded=request.get("traces") or {},
         task_name=(request.get("task") or {}).get("name") or "",
         checkpoint_paths=_checkpoint_paths(request.get("checkpoint_path"), request.get("attempt") or 0),

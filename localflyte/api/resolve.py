@@ -66,9 +66,14 @@ class Declared(Protocol):
     plans: dict[Any, Any]
 
     @property
+    def is_container(self) -> bool: ...
+
+    @property
     def function(self) -> Any: ...
 
     def ref(self) -> TaskRef: ...
+
+    def version_parts(self) -> dict[str, str]: ...
 
 
 def settle(levels: Iterable[Options | None]) -> dict[str, Any]:
@@ -192,10 +197,10 @@ def shown(name: str, value: Any, task: str) -> Any:
             return value
 
 
-def _body(function: Any) -> str:
+def _body(function: Any, own: Mapping[str, str]) -> str:
     code = getattr(function, "__code__", None)
     if code is None:
-        return ""
+        return sha256("\n".join(own.values()).encode())[:16] if own else ""
     from localflyte.api.members import bytecode
 
     return sha256(bytecode(code).encode("utf-8", "surrogatepass"))[:16]
@@ -210,22 +215,24 @@ def _decide(task: Declared, call: Options | None, run: Options | None, root: boo
     env_vars = dict(said.get("env_vars", {}))
     _check_texts(env_vars, "env_vars", task.name)
     resources = said.get("resources")
+    own = task.version_parts()
     return Plan(
         task=task.ref(),
         environment=task.parent_env_name or "",
         short_name=said.get("short_name") or task.name.rpartition(".")[2],
         interface=task.interface.digest_line,
-        cache=cache_terms(said["cache"], task.function, image=said["image"], kind=type(task)),
+        cache=cache_terms(said["cache"], task.function, image=said["image"], kind=type(task), own=own),
         retries=_retries(said["retries"]),
         timeout=_timeout(said["timeout"]),
         **({} if resources is None else {"resources": resources.terms()}),
-        body=_body(task.function),
+        body=_body(task.function, own),
         env_vars=env_vars,
         secrets=_secrets(said.get("secrets", ())),
         queue=said.get("queue", ""),
-        image=_image(said["image"]),
+        image=None if task.is_container else _image(said["image"]),
+        container_image=_described(said["image"]) if task.is_container else None,
         pod_template=_pod(said.get("pod_template")),
-        reuse=_reuse(said.get("reusable")),
+        reuse=None if task.is_container else _reuse(said.get("reusable")),
         interruptible=bool(said["interruptible"]),
         entrypoint=bool(said["entrypoint"]),
         report=bool(said["report"]),
@@ -281,6 +288,12 @@ def _image(image: Any) -> Mapping[str, Any] | None:
     from localflyte.spec.image import image_from_request
 
     return image_from_request(image).terms()
+
+
+def _described(image: Any) -> Mapping[str, Any]:
+    from localflyte.spec.image import image_from_request
+
+    return image_from_request(image).describe()
 
 
 def _pod(template: Any) -> Mapping[str, Any] | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from typing import Any
+from typing import ClassVar
 from typing import Generic
 from typing import ParamSpec
 from typing import TypeVar
@@ -99,6 +100,7 @@ class TaskTemplate(Generic[P, R, F]):
     environment_options: Options = NOTHING_SAID
     call_options: Options = NOTHING_SAID
     _call_as_synchronous: bool = False
+    is_container: ClassVar[bool] = False  # whether the image is for a container beside the process of the call, for what is no Python
 
     def __post_init__(self) -> None:
         said = {name: self.__dict__.pop(name, None) for name in OPTION_NAMES}
@@ -166,8 +168,7 @@ class TaskTemplate(Generic[P, R, F]):
     @property
     def json_schema(self) -> dict[str, Any]:
         """A JSON schema of the inputs."""
-        schema: dict[str, Any] = self.native_interface.json_schema
-        return schema
+        return cast("dict[str, Any]", self.native_interface.json_schema)
 
     # -- what plugins fill in ---------------------------------------------------------------------------------------
 
@@ -202,6 +203,10 @@ class TaskTemplate(Generic[P, R, F]):
     def container_args(self, serialize_context: Any) -> list[str]:
         """The command of a container task."""
         return []
+
+    def version_parts(self) -> dict[str, str]:
+        """:return: what decides the result beside function, image and inputs, for the key of the cache"""
+        return {}
 
     def sql(self, sctx: Any) -> str | None:
         """The statement of an SQL task."""

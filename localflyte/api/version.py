@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -131,7 +132,9 @@ def has_changed(function: Any) -> bool:
     return forget_code(function, everything=False)
 
 
-def cache_terms(request: Any, function: Any, *, image: Any, kind: type[Any] | None = None) -> CacheTerms:
+def cache_terms(
+    request: Any, function: Any, *, image: Any, kind: type[Any] | None = None, own: Mapping[str, str] | None = None
+) -> CacheTerms:
     """Decide how a task is cached, and make its version.
 
     What goes wrong is no error here: the call runs, nothing of it is cached, and `CacheTerms.problem` says why.
@@ -139,6 +142,7 @@ def cache_terms(request: Any, function: Any, *, image: Any, kind: type[Any] | No
     :param request: what was declared for ``cache=``
     :param image: what was declared for ``image=``
     :param kind: the class of the task's template
+    :param own: what else decides the result of the task
     """
     if request == "disable":
         return OFF
@@ -159,7 +163,7 @@ def cache_terms(request: Any, function: Any, *, image: Any, kind: type[Any] | No
     try:
         version = replace(cache, policies=asked).get_version(VersionParameters(function, image))
         parts = _named(asked)
-        template = _template_parts(kind)
+        template = {**_template_parts(kind), **(own or {})}
         if template:
             parts, version = {**parts, **template}, sha256(f"{version} {_digest(template, '')}".encode())
     except Exception as error:  # noqa: BLE001 - a policy of the user's may raise anything

@@ -48,6 +48,7 @@ class Attempt:
         self._calls: dict[int, anyio.CancelScope] = {}
         self._idle: anyio.Event | None = None
         self._guard: Guard | None = None
+        self._beside = host.beside(call)
         self._is_paused = False
         self._stages = 0
 
@@ -72,10 +73,12 @@ class Attempt:
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._stop(child)
+                await self._end_beside(child)
                 self._emit_end(child, "aborted", time.monotonic() - began, None)
             raise
-        if self._calls:
-            with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True):
+            await self._end_beside(child)
+            if self._calls:
                 await self._end_calls()
         self._emit_end(child, outcome.status.value, seconds, outcome.error)
         return outcome
@@ -237,10 +240,16 @@ class Attempt:
         with anyio.move_on_after(self._host.settings.grace_seconds if own is None else own):
             await child.wait_gone()
         if child.exit is None:
+            await self._end_beside(child)
             child.signal(signal.SIGKILL)
             with anyio.move_on_after(self._host.settings.grace_seconds):
                 await child.wait_gone()
         await self._end_calls()
+
+    async def _end_beside(self, child: Worker) -> None:
+        """Remove the container that the child started, unless it did so itself before it replied."""
+        if self._beside is not None and child.reply is None:
+            await self._beside.end()
 
     async def _shown(self, child: Worker, values: Sequence[Packed]) -> Sequence[Packed]:
         """:return: the values, with what they point at where the child sees it"""
@@ -255,11 +264,14 @@ class Attempt:
         plan, request = call.invocation.plan, run.request
         folder = request.raw_data_path or f"{run.folder}/data"
         traces = {"traces": run.traces.of(call.action)} if self.number else {}
+        env = {"FLYTE_ATTEMPT_NUMBER": str(self.number), "RUN_NAME": run.name, "ACTION_NAME": call.action, **run.env, **env}
+        beside = {} if self._beside is None else {"container": self._beside.terms_with(tuple(env))}
         return {
             **traces,
+            **beside,
             "task": task_to_wire(plan.task),
             "inputs": inputs,
-            "env": {"FLYTE_ATTEMPT_NUMBER": str(self.number), "RUN_NAME": run.name, "ACTION_NAME": call.action, **run.env, **env},
+            "env": env,
             "run": run.name,
             "action": call.action,
             "custom_context": dict(call.invocation.custom_context),

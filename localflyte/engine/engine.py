@@ -31,6 +31,8 @@ from localflyte.engine.tried import tell_hit
 from localflyte.engine.verdict import failure
 from localflyte.errors import BaseRuntimeError
 from localflyte.errors import RuntimeUserError
+from localflyte.launch.beside import Beside
+from localflyte.launch.beside import Besides
 from localflyte.launch.census import enroll
 from localflyte.launch.census import leave
 from localflyte.launch.census import sweep
@@ -83,6 +85,7 @@ class Engine:
         self.holding = Holding(settings)
         self.hub = Hub(self._after_batch)
         self._servers = Servers(self.hub, settings)
+        self._besides = Besides(settings)
         self._inline = Inline(self.hub, settings, serve) if serve is not None and settings.isolation == "inline" else None
         self._pools = Pools(self._servers, settings.grace_seconds)
         self._sinks_for = sinks_for
@@ -129,6 +132,7 @@ class Engine:
             del self._runs[name]
             self._pools.forget(run)
             self._servers.forget(run)
+            self._besides.forget(run)
             if run.mask and any(map(run.mask.holds, request.invocation.inputs.values())):
                 run.recall.drop()  # which of them is a secret may have come to light only when a task asked for it
             run.close()
@@ -213,8 +217,16 @@ class Engine:
 
     async def prepare(self, call: Call) -> None:
         """Have the call's image made, before anything is counted that it may take."""
+        plan = call.invocation.plan
         if self._inline is None:
-            await self._servers.prepare(call.run, call.invocation.plan)
+            await self._servers.prepare(call.run, plan)
+        if plan.container_image is not None:
+            await self._besides.prepare(call.run, plan)
+
+    def beside(self, call: Call) -> Beside | None:
+        """:return: the container that an attempt is to start, for a task that is one"""
+        plan = call.invocation.plan
+        return None if plan.container_image is None else self._besides.new(call.run, plan)
 
     async def take_child(self, call: Call) -> Worker:
         """:return: a process that has the call's code loaded and waits for its request"""

@@ -8,6 +8,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import psutil
 
@@ -73,6 +74,8 @@ class Holding:
             env |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch)
         folder = f"{call.run.request.raw_data_path or call.run.folder + '/data'}/{call.action}"
         limits = limits_for(plan, self._settings, self._cores, (scratch, folder))
+        if plan.container_image is not None:
+            limits = replace(limits, memory=None, cpu=None)  # those are of the container, and its engine holds them
         if not limits:
             return None, env
         if child.sees is not None:

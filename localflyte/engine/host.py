@@ -11,6 +11,7 @@ from localflyte.engine.admission import Lease
 from localflyte.engine.call import Call
 from localflyte.engine.holding import Holding
 from localflyte.engine.tried import Tried
+from localflyte.launch.beside import Beside
 from localflyte.launch.child import Worker
 from localflyte.settings import Settings
 from localflyte.spec.invocation import Invocation
@@ -37,6 +38,9 @@ class Host(Protocol):
 
     async def prepare(self, call: Call) -> None:
         """Have the call's image made, before anything is counted that it may take."""
+
+    def beside(self, call: Call) -> Beside | None:
+        """:return: the container that an attempt is to start, for a task that is one"""
 
     async def take_child(self, call: Call) -> Worker:
         """:return: a process that has the call's code loaded and waits for its request"""

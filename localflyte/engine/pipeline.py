@@ -148,7 +148,7 @@ async def _attempts(host: Host, call: Call) -> Outcome:
     """Run attempts until one succeeds, a failure is final, or the retries are used up."""
     terms = call.invocation.plan.retries
     number = lost = 0
-    if call.invocation.plan.image is not None:
+    if call.invocation.plan.image is not None or call.invocation.plan.container_image is not None:
         await host.prepare(call)
     while True:
         outcome, was_lost = await _attempt(host, call, number)

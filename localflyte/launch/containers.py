@@ -11,13 +11,15 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from localflyte.errors import RuntimeUserError
 from localflyte.images.engines import Engine
+from localflyte.images.options import limit_options
+from localflyte.images.options import mount_option
+from localflyte.images.options import network_options
+from localflyte.images.options import user_options
 from localflyte.images.ways import Container
 from localflyte.launch.footing import INSIDE
 from localflyte.launch.footing import runtime_folders
@@ -28,12 +30,10 @@ from localflyte.runs.lives import my_life
 from localflyte.settings import Settings
 from localflyte.spec.plan import ResourceTerms
 
-__all__ = ("LABEL", "Commands", "container_memory", "end_left_containers", "start_relay", "write_commands", "writable_folders")
+__all__ = ("LABEL", "Commands", "container_memory", "end_left_containers", "new_name", "start_relay", "write_commands", "writable_folders")
 
 LABEL = "localflyte.engine"
 OWN_BYTES = 48 << 20  # what the hatch, the fork server and a child hold before they load anything of the user's, in all
-PROCESSES = 4096
-LEAST_CPU = 0.01
 SWEEP_SECONDS = 30.0
 #: Folders of the system, which a container has of its own.
 NOT_TO_MOUNT = frozenset(
@@ -76,18 +76,18 @@ def write_commands(
     :param cores: that this machine has
     :raises RuntimeUserError: if a path cannot be mounted
     """
-    name = f"localflyte-{my_life()}-{os.urandom(6).hex()}".replace(".", "-")[-120:]
+    name = new_name()
     mounts = [*_mounts(writable, readable)]
-    mounts += [_mount(folder, f"{INSIDE}/{package}", readonly=True) for package, folder in runtime_folders().items()]
+    mounts += [mount_option(folder, f"{INSIDE}/{package}", readonly=True) for package, folder in runtime_folders().items()]
     if secrets is not None:
-        mounts.append(_mount(*secrets, readonly=True))
+        mounts.append(mount_option(*secrets, readonly=True))
     memory = container_memory(resources, settings)
+    limits = limit_options(resources, None if memory is None else memory + OWN_BYTES, min(cores, way.engine.cpus or cores))
     options = [
         "-i", "--rm", "--init", "--pull=never", "--name", name,
         "--label", f"{LABEL}={my_life()}",
-        f"--pids-limit={PROCESSES}",
         "--env", "PYTHONSAFEPATH=1",
-        *_network(settings), *_user(way.engine), *_limits(resources, memory, min(cores, way.engine.cpus or cores)),
+        *network_options(settings), *user_options(way.engine), *limits,
         *(word for mount in mounts for word in ("--mount", mount)),
         "--entrypoint", python,
     ]  # fmt: skip
@@ -95,6 +95,11 @@ def write_commands(
     engine = way.engine.program
     run = (engine, "run", *options, "--", way.image, *inside)
     return Commands(run=run, stop=(engine, "rm", "--force", "--", name), image=way.name, python=python, sees=(*writable, *readable))
+
+
+def new_name() -> str:
+    """:return: a name for a container that no other has, which tells whose it is"""
+    return f"localflyte-{my_life()}-{os.urandom(6).hex()}".replace(".", "-")[-120:]
 
 
 def container_memory(resources: ResourceTerms, settings: Settings) -> int | None:
@@ -170,39 +175,4 @@ def _mounts(writable: Sequence[str], readable: Sequence[str]) -> Iterator[str]:
         for folder in sorted(set(folders)):
             if not any(os.path.join(folder, "").startswith(os.path.join(other, "")) for other in taken):
                 taken.append(folder)
-                yield _mount(folder, folder, readonly=readonly)
-
-
-def _mount(source: str, target: str, *, readonly: bool) -> str:
-    for path in (source, target):
-        if any(character in path for character in ',"\n\r\0'):
-            raise RuntimeUserError(
-                "MountError",
-                f"{path!r} cannot be mounted into a container: its name holds a comma, a quote or a line break. "
-                "Rename it, or run from another folder.",
-                "user",
-            )
-    return f"type=bind,source={source},target={target}" + (",readonly" if readonly else "")
-
-
-def _network(settings: Settings) -> Iterable[str]:
-    return () if settings.container_network == "bridge" else (f"--network={settings.container_network}",)
-
-
-def _user(engine: Engine) -> Iterable[str]:
-    """Files that a task writes belong to who runs localflyte. Where engines run in a machine of their own, they see to that themselves."""
-    if sys.platform != "linux" or os.getuid() == 0:
-        return ()
-    rootless = ("--userns=keep-id",) if engine.name == "podman" and engine.rootless else ()
-    return (*rootless, "--user", f"{os.getuid()}:{os.getgid()}", "--env", "HOME=/tmp", "--env", f"USER=user{os.getuid()}")
-
-
-def _limits(resources: ResourceTerms, memory: int | None, cores: float) -> Iterable[str]:
-    if memory is not None:
-        size = memory + OWN_BYTES
-        yield from (f"--memory={size}", f"--memory-swap={size}")
-    cpu = resources.cpu_limit or resources.cpu
-    if cpu:  # engines refuse more than they have
-        yield f"--cpus={max(LEAST_CPU, min(cpu, cores)):.3f}"
-    if resources.shm:
-        yield f"--shm-size={resources.shm}"
+                yield mount_option(folder, folder, readonly=readonly)

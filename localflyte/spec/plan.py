@@ -119,6 +119,8 @@ class Plan:
     queue: str = ""
     image: Mapping[str, Any] | None = None
     """A plain description of the image; ``None`` means the interpreter that runs localflyte."""
+    container_image: Mapping[str, Any] | None = None
+    """The image of the container that the task is, for one that is no Python; ``None`` for one that is."""
     pod_template: Mapping[str, Any] | None = None
     working_dir: str = ""
     """The folder that the task starts in; empty means that of the caller."""

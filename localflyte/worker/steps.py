@@ -13,6 +13,7 @@ from localflyte.spec.plan import TaskRef
 from localflyte.wire.crossing import to_info
 from localflyte.wire.messages import inputs_from_wire
 from localflyte.worker.loading import find_task
+from localflyte.worker.traces import is_of_users
 from localflyte.worker.traces import user_traceback
 
 __all__ = ("decode", "encode", "failed", "flush_streams", "leave", "open_task")
@@ -79,7 +80,8 @@ def flush_streams() -> None:
 
 def _info(request: dict[str, Any], error: BaseException) -> ErrorInfo:
     if not isinstance(error, SystemExit):
-        return to_info(error, user_traceback(error))
+        # A container that fails has no Python code for anybody to look at.
+        return to_info(error, user_traceback(error) if "container" not in request or is_of_users(error) else "")
     code = 0 if error.code is None else error.code
     task = request["task"]["name"]
     message = f"task {task} called sys.exit({code!r}). A task succeeds by returning; raise an exception to fail it."

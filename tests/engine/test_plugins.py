@@ -105,10 +105,3 @@ def test_a_task_that_is_no_function() -> None:
 def test_one_without_execute_fails_and_says_so() -> None:
     with pytest.raises(errors.RuntimeUserError, match=r"task silent: Silent does not define execute\(\)"):
         flyte.run(plugin.silent)
-
-
-def test_a_container_task_is_refused_by_name() -> None:
-    from localflyte.extras import ContainerTask
-
-    with pytest.raises(errors.ClusterOnlyError, match="A container is not started by localflyte yet"):
-        flyte.run(ContainerTask("boxed", "busybox", ["true"]))
