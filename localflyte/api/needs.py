@@ -22,6 +22,9 @@ def images_needed(task: Any) -> tuple[Mapping[str, Any], ...]:
             continue
         seen.append(environment)
         ahead += environment.depends_on
+        tasks = getattr(environment, "tasks", {}).values()
+        if tasks and all(task.is_container for task in tasks):
+            continue  # their image is no place for a process of ours, and is made ready by other rules
         if environment.image and environment.image != "auto":
             from localflyte.spec.image import image_from_request
 

@@ -36,7 +36,8 @@ values = box(
 )
 files = box(
     "files",
-    "cat /var/inputs/one /var/inputs/many/0 /var/inputs/many/1 > /var/outputs/joined; python3 -c 'import os; os.mkdir(\"/var/outputs/made\")'; "
+    "cat /var/inputs/one /var/inputs/many/0 /var/inputs/many/1 > /var/outputs/joined; "
+    "python3 -c 'import os; os.mkdir(\"/var/outputs/made\")'; "
     "cat /var/inputs/folder/inner.txt > /var/outputs/made/inner.txt; echo index > /var/inputs/one.index",
     inputs={"one": File, "many": list[File], "folder": Dir},
     outputs={"joined": File, "made": Dir},
@@ -77,7 +78,8 @@ greedy = box(
 )
 limits = box(
     "limits",
-    "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null > /var/outputs/memory; id -u > /var/outputs/user; true",
+    "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null > /var/outputs/memory; "
+    "id -u > /var/outputs/user; true",
     outputs={"memory": str, "user": int},
     resources=flyte.Resources(memory="64Mi", cpu=1),
 )
