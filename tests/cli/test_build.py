@@ -60,6 +60,7 @@ def build(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     (tmp_path / "bin" / "docker").write_text(DOCKER)
     (tmp_path / "bin" / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}/bin")
+    monkeypatch.setenv("LOCALFLYTE_IMAGE_POLICY", "auto")
 
     def run(*arguments: str, text: str = PROGRAM) -> tuple[int, str, str]:
         (tmp_path / "to_build.py").write_text(text)
