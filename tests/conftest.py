@@ -37,6 +37,30 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"no container engine: {os.environ.get('LOCALFLYTE_TEST_NO_ENGINE', 'LOCALFLYTE_TEST_IMAGE is not set')}")
 
 
+#: What the kernel kills for want of memory it counts for the whole machine, and a process that is killed at that moment may have been
+#: one of those. So tests that have it kill, and tests that say why something was killed, never run at the same time.
+KERNEL = (
+    "tests/containers/",
+    "tests/engine/test_examples_of_limits",
+    "tests/engine/test_limits",
+    "tests/engine/test_reuse",
+    "tests/extras/test_container",
+    "tests/faults/test_engine",
+    "tests/faults/test_signals",
+    "tests/faults/test_task",
+    "tests/faults/test_workers",
+    "tests/launch/test_wall",
+    "tests/launch/test_watch",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests go to one process of several: those of a file, and those about what the kernel counts."""
+    for item in items:
+        path = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("kernel" if path.startswith(KERNEL) else path))
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home that no other test has used."""

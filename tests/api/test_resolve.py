@@ -110,7 +110,6 @@ def test_the_call_beats_the_task(setting: str, task: Any, call: Any, path: str) 
         ({"cache": "auto"}, {"cache": "disable"}, {}, "cache.behavior", "disable"),
         ({}, {"report": True}, {"report": False}, "report", False),
     ],
-    ids=str,
 )
 def test_an_empty_or_false_value_wins(environment: Any, task: Any, call: Any, path: str, expected: Any) -> None:
     assert read(plan_of(environment, task, call), path) == expected

@@ -8,6 +8,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ from localflyte.runs.journal import replay_journal
 
 _ROW = re.compile(r"test_row_(\d+)_")
 _outcomes: dict[int, list[tuple[str, float, str]]] = defaultdict(list)
-_injected: dict[str, tuple[int, int]] = {}
+_injected: dict[str, Sequence[int]] = {}
 
 
 # -- the table of rows --------------------------------------------------------------------------------------------------
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call":
+        _injected.update({told[0]: told[1:] for kind, told in report.user_properties if kind == "faults"})
     match = _ROW.search(report.nodeid)
     if match is None or (report.when != "call" and report.passed):
         return
@@ -54,12 +57,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"{'store, all together':<24}{faults:>7} faults injected {false:>3} false answers")
 
 
-@pytest.fixture(scope="session")
-def count_faults() -> Callable[[str, int, int], None]:
+@pytest.fixture
+def count_faults(request: pytest.FixtureRequest) -> Callable[[str, int, int], None]:
     """Give what counts the faults that were injected somewhere, and the false answers that came of it, for the summary."""
 
     def count_them(name: str, faults: int, false: int) -> None:
-        _injected[name] = (faults, false)
+        request.node.user_properties.append(("faults", [name, faults, false]))  # the summary may be another process's
 
     return count_them
 

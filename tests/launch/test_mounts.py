@@ -63,7 +63,7 @@ def test_those_of_an_engine_that_is_no_more_are_removed(tmp_path: Path, place: P
     assert not left.exists()
 
 
-@pytest.mark.parametrize("name", [f"{NAME}{my_life()}.0", f"{NAME}someone", "other", f"{NAME}1.2.3.4"])
+@pytest.mark.parametrize("name", [f"{NAME}{my_life()}.0", f"{NAME}someone", "other", f"{NAME}1.2.3.4"], ids=range(4))
 def test_everything_else_is_left_alone(tmp_path: Path, place: Path, name: str) -> None:
     (place / name).mkdir(parents=True)
     mounts(tmp_path)

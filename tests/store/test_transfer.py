@@ -194,7 +194,7 @@ def test_a_blob_that_is_here_already_need_not_come(shelves: Shelves, other: Shel
     assert (found.entries, found.problems) == (1, ())
 
 
-@pytest.mark.parametrize("value", [b"", b"\x00" * 100, os.urandom(50)])
+@pytest.mark.parametrize("value", [b"", b"\x00" * 100, os.urandom(50)], ids=["empty", "zeros", "random"])
 def test_a_damaged_record_or_one_of_another_key_is_left_out(shelves: Shelves, other: Shelves, tmp_path: Path, value: bytes) -> None:
     source = write(
         tmp_path / "a.tar",
