@@ -116,10 +116,14 @@ class ForkServerHandle:
                 self._channel.send("load", module, file)
                 self._fork_ahead()
         loaded, problem = entry
+        waited = 0.0
         while not loaded.is_set():
             with anyio.move_on_after(PATIENCE):
                 await loaded.wait()
-            if not loaded.is_set() and self.importing != module:
+            waited += PATIENCE
+            if not loaded.is_set() and not self.version:
+                self._lose_patience(waited)
+            elif not loaded.is_set() and self.importing != module:
                 raise ServerBusyError
         return problem[0]
 
@@ -208,10 +212,10 @@ class ForkServerHandle:
 
     def _lose_patience(self, waited: float) -> None:
         """Send on who has waited for long, or kill the server if it should have forked long ago: its children finish all the same."""
-        if self.importing:
+        if self.importing and self.version:
             raise ServerBusyError
         patience = HANG_SECONDS if self.version else ARRIVE_SECONDS
-        if waited >= patience and self.alive and self._asked and not self._refusals and self._process is not None:
+        if waited >= patience and self.alive and self._asked and not self._refusals:
             self.death = f"it did not fork for {patience:g} s"
             self._end_process()
 

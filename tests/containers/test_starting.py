@@ -15,6 +15,7 @@ from localflyte.errors import RuntimeUserError
 from localflyte.images.engines import Engine
 from localflyte.images.ways import Container
 from localflyte.launch import containers
+from localflyte.launch import forkserver
 from localflyte.launch.arrival import why_not_started
 from localflyte.launch.containers import Commands
 from localflyte.launch.containers import end_left_containers
@@ -129,6 +130,15 @@ def test_row_61_a_container_that_cannot_be_started_fails_the_call_and_is_tried_a
         flyte.run(contract.container.where)
     boxed.order()
     assert flyte.run(contract.container.where).outputs()[0]["attempt"] == "0"
+
+
+def test_row_61_a_container_that_never_says_anything_is_given_up(home: Path, boxed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    boxed.order(run={"mute": True})
+    monkeypatch.setattr(forkserver, "ARRIVE_SECONDS", 0.1)
+    monkeypatch.setattr(forkserver, "PATIENCE", 0.05)
+    with pytest.raises(RuntimeSystemError, match=r"ended with exit code 0 before it could serve: it said nothing"):
+        flyte.run(contract.container.where)
+    assert boxed.running() == []
 
 
 def test_an_interpreter_may_have_its_other_name(home: Path, boxed: Any) -> None:
