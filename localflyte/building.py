@@ -56,20 +56,24 @@ async def build(image: Image, dry_run: bool = False, force: bool = False, wait: 
 
 
 @dual
-async def build_images(*envs: Environment) -> ImageCache:
+async def build_images(*envs: Environment, copy_style: str = "loaded_modules", seed_cache: ImageCache | None = None) -> ImageCache:
     """Make the images ready of environments and of what they depend on.
 
+    :param copy_style: taken as flyte has it; here code is never copied into an image
+    :param seed_cache: environments that need not be asked for again
     :raises ImageBuildError: if one cannot be had here
     """
     from localflyte.spec.image import image_from_request
 
+    known = seed_cache.image_lookup if seed_cache else {}
     images, ahead, found = _images(), list(envs), dict[str, str]()
     try:
         while ahead:
             environment = ahead.pop()
             if environment.name not in found:
                 ahead += environment.depends_on
-                found[environment.name] = await _uri(images, image_from_request(environment.image or "auto"), False)
+                uri = known.get(environment.name)
+                found[environment.name] = uri or await _uri(images, image_from_request(environment.image or "auto"), False)
     finally:
         images.close()
     return ImageCache(image_lookup=found)

@@ -66,6 +66,7 @@ class Checkpoint(BaseCheckpoint):
         self._given = os.fspath(checkpoint_dest), os.fspath(checkpoint_src) if checkpoint_src else None
         self._destination = _local(self._given[0])
         self._source = _local(self._given[1]) if self._given[1] else None
+        self._loaded: Path | None = None
 
     @property
     def remote_destination(self) -> str:
@@ -103,19 +104,28 @@ class Checkpoint(BaseCheckpoint):
         await to_thread(self.save_sync, data)
 
     def load_sync(self) -> Path | None:
-        """Get what the attempt before this one saved.
+        """Get what the attempt before this one saved. What was loaded once is not loaded over: the task may have changed it.
 
-        :return: a file for one file or bytes, a folder for a folder; ``None`` where nothing was saved
+        :return: a file for one file or bytes, a folder for a folder or a tar archive; ``None`` where nothing was saved
         """
+        if self._loaded is None and self._source is not None and os.path.exists(self._source):
+            self._loaded = self._load(self._source)
+        return self._loaded
+
+    def _load(self, source: str) -> Path:
+        import tarfile
         from shutil import copy2
         from shutil import copytree
 
-        if self._source is None or not os.path.exists(self._source):
-            return None
-        if os.path.isdir(self._source):
-            copytree(self._source, self.path, symlinks=True, dirs_exist_ok=True)
+        if os.path.isdir(source):
+            copytree(source, self.path, symlinks=True, dirs_exist_ok=True)
             return self.path
-        copy2(self._source, self.path / PAYLOAD)
+        if tarfile.is_tarfile(source):  # Flyte keeps a folder as one, and so unpacks those that programs save themselves
+            with tarfile.open(source) as archive:
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)  # the first releases of Python 3.11 have none
+                archive.extractall(self.path)  # noqa: S202 - the filter holds it in its folder
+            return self.path
+        copy2(source, self.path / PAYLOAD)
         return self.path / PAYLOAD
 
     def save_sync(self, data: Path | str | bytes) -> None:

@@ -252,15 +252,19 @@ def _init_in_cluster(
     endpoint: str | None = None,
     insecure: bool = False,
 ) -> dict[str, Any]:
-    """Set what this program is from the variables that a cluster gives its tasks, where there are any.
+    """Set what this program is from the variables that a cluster gives its tasks, where there are any, and the file that they name.
 
     :return: what a client would have been made with
+    :raises InitializationError: if ``UCTL_CONFIG`` or ``FLYTECTL_CONFIG`` names a file that is not there
     """
-    _init(
-        org=org or os.environ.get("_U_ORG_NAME"),
-        project=project or os.environ.get(PROJECT_VARIABLE),
-        domain=domain or os.environ.get(DOMAIN_VARIABLE),
-    )
+    org = org or os.environ.get("_U_ORG_NAME")
+    project = project or os.environ.get(PROJECT_VARIABLE)
+    domain = domain or os.environ.get(DOMAIN_VARIABLE)
+    path = None if api_key else os.environ.get("UCTL_CONFIG") or os.environ.get("FLYTECTL_CONFIG")
+    if path:
+        _init_from_config(path, org=org, project=project, domain=domain)
+    else:
+        _init(org=org, project=project, domain=domain)
     return {"insecure": insecure, **({"api_key": api_key} if api_key else {"endpoint": endpoint})}
 
 
@@ -275,6 +279,7 @@ def _init_passthrough(
 
     :return: what a client would have been made with
     """
+    endpoint = endpoint or os.environ.get("_U_EP_OVERRIDE")
     _init(org=org, project=project, domain=domain, endpoint=endpoint)
     return {"endpoint": endpoint, "insecure": insecure}
 

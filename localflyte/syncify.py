@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import AsyncIterator
 from collections.abc import Callable
+from collections.abc import Coroutine
 from typing import Any
 from typing import Generic
 from typing import ParamSpec
@@ -64,7 +65,7 @@ class _TwoForms:
         return _TwoForms(self._function.__get__(instance, cls))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        started = self.aio(*args, **kwargs)
+        started = self._function(*args, **kwargs)
         given = run_blocking(started) if inspect.iscoroutine(started) else started
         return drive(given) if isinstance(given, AsyncIterator) else given
 
@@ -76,8 +77,16 @@ class _TwoForms:
         return self._function.__qualname__ if found is self else (_TwoForms, (self._function,))
 
     def aio(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the wrapped function itself: a coroutine to await, or an async generator."""
-        return self._function(*args, **kwargs)
+        """Call the wrapped function: a coroutine to await, or an async generator."""
+        started = self._function(*args, **kwargs)
+        return _apart(started) if inspect.iscoroutine(started) else started
+
+
+async def _apart(started: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine as Flyte does: context variables that it sets stay its own."""
+    from asyncio import create_task
+
+    return await create_task(started)
 
 
 syncify = Syncify()

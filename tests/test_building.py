@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import localflyte as flyte
+from localflyte.building import ImageCache
 from localflyte.building import place_of
 from localflyte.errors import ImageBuildError
 from localflyte.images.engines import Engine
@@ -22,6 +23,7 @@ PACKAGES = flyte.Image.from_debian_base(name="demo").with_pip_packages("lower")
 @pytest.fixture
 def no_engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCALFLYTE_CONTAINER_ENGINE", "none")
+    monkeypatch.delenv("LOCALFLYTE_IMAGE_POLICY", raising=False)
 
 
 def test_an_image_that_needs_nothing(no_engine: None) -> None:
@@ -54,6 +56,15 @@ def test_the_images_of_environments(no_engine: None, home: Path, tmp_path: Path)
     assert found["above"] == found["twice"] == Path(sys.prefix).as_uri()
     assert flyte.build(image).uri == found["below"]
     assert flyte.build(image, force=True).uri == found["below"]
+
+
+def test_what_is_known_is_not_asked_for_again(no_engine: None) -> None:
+    """The image of what was seeded could not be had here."""
+    seeded = flyte.TaskEnvironment("seeded", image="alpine:3")
+    above = flyte.TaskEnvironment("above", depends_on=[seeded])
+    known = ImageCache(image_lookup={"seeded": "kept/by:1", "stranger": "x"})
+    found = flyte.build_images(above, copy_style="none", seed_cache=known)
+    assert found.image_lookup == {"above": Path(sys.prefix).as_uri(), "seeded": "kept/by:1"}
 
 
 def test_where_an_image_of_an_engine_is_found() -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -58,6 +59,49 @@ def test_places_are_paths_or_their_urls(tmp_path: Path) -> None:
     found = loaded.load_sync()
     assert found is not None
     assert found.read_bytes() == b"step 1"
+
+
+def test_an_archive_is_unpacked_whoever_made_it(tmp_path: Path) -> None:
+    """Flyte keeps folders as archives, and so cannot tell them from those that a program saves."""
+    (tmp_path / "state.json").write_text("3")
+    with tarfile.open(tmp_path / "mine.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "state.json", "state.json")
+    flyte.Checkpoint(tmp_path / "0").save_sync(tmp_path / "mine.tar.gz")
+    checkpoint = flyte.Checkpoint(tmp_path / "1", tmp_path / "0")
+    assert asyncio.run(checkpoint.load()) == checkpoint.path
+    assert (checkpoint.path / "state.json").read_text() == "3"
+
+
+def test_an_archive_stays_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "evil").touch()
+    with tarfile.open(tmp_path / "0", "w") as archive:
+        archive.add(tmp_path / "evil", "../../evil2")
+    with pytest.raises(tarfile.OutsideDestinationError):
+        flyte.Checkpoint(tmp_path / "c" / "1", tmp_path / "0").load_sync()
+    assert not (tmp_path / "evil2").exists()
+
+
+def test_what_was_loaded_once_is_the_tasks_own(tmp_path: Path) -> None:
+    """What it has changed since is not loaded over, and may be saved as a whole."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "step").write_text("1")
+    flyte.Checkpoint(tmp_path / "0").save_sync(tmp_path / "folder")
+    checkpoint = flyte.Checkpoint(tmp_path / "1", tmp_path / "0")
+    assert checkpoint.load_sync() == checkpoint.path
+    (checkpoint.path / "step").write_text("2")
+    assert checkpoint.load_sync() == checkpoint.path
+    asyncio.run(checkpoint.save(checkpoint.path))
+    after = flyte.Checkpoint(tmp_path / "2", tmp_path / "1")
+    assert after.load_sync() == after.path
+    assert (after.path / "step").read_text() == "2"
+
+
+def test_an_empty_folder_is_a_checkpoint(tmp_path: Path) -> None:
+    first = flyte.Checkpoint(tmp_path / "0")
+    first.save_sync(first.path)
+    second = flyte.Checkpoint(tmp_path / "1", tmp_path / "0")
+    assert second.load_sync() == second.path
+    assert list(second.path.iterdir()) == []
 
 
 def test_a_missing_file_is_told_and_what_was_saved_is_kept(tmp_path: Path) -> None:

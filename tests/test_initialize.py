@@ -166,8 +166,31 @@ def test_in_cluster_takes_the_clusters_variables(monkeypatch: pytest.MonkeyPatch
     assert flyte.current_project() == "p"
 
 
-def test_passthrough() -> None:
+@pytest.mark.parametrize(("first", "second"), [("UCTL_CONFIG", "FLYTECTL_CONFIG"), ("FLYTECTL_CONFIG", "NEITHER")])
+def test_in_cluster_reads_the_configuration_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str) -> None:
+    pytest.importorskip("yaml", reason="configuration files are read only where PyYAML is installed")
+    (tmp_path / "mounted.yaml").write_text("task:\n  project: from-file\n  domain: from-file\n")
+    monkeypatch.setenv(first, str(tmp_path / "mounted.yaml"))
+    monkeypatch.setenv(second, str(tmp_path / "gone.yaml"))
+    monkeypatch.setenv("_U_ORG_NAME", "from-variable")
+    flyte.init_in_cluster(domain="given")
+    config = initialize.get_init_config()
+    assert (config.org, config.project, config.domain) == ("from-variable", "from-file", "given")
+    flyte.init_in_cluster(org="given")
+    assert initialize.get_init_config().org == "given"
+
+
+def test_in_cluster_tells_of_a_configuration_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYTECTL_CONFIG", str(tmp_path / "gone.yaml"))
+    with pytest.raises(InitializationError, match=r"gone\.yaml"):
+        flyte.init_in_cluster()
+    assert flyte.init_in_cluster(api_key="k")["api_key"] == "k"
+
+
+def test_passthrough(monkeypatch: pytest.MonkeyPatch) -> None:
     assert flyte.init_passthrough(project="p", endpoint="e") == {"endpoint": "e", "insecure": False}
+    monkeypatch.setenv("_U_EP_OVERRIDE", "host:1")
+    assert flyte.init_passthrough()["endpoint"] == "host:1"
 
 
 def test_log_levels() -> None:

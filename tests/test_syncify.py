@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import pickle
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -126,6 +128,80 @@ def test_errors_come_through() -> None:
         fail()
 
 
-def test_plain_function_is_refused() -> None:
+def test_errors_of_a_generator_come_behind_its_items() -> None:
+    @syncify
+    async def breaks() -> AsyncIterator[int]:
+        yield 1
+        raise KeyError("k")
+
+    async def main() -> None:
+        items = breaks.aio()
+        seen.append(await anext(items))
+        await anext(items)
+
+    seen: list[int] = []
+    items = breaks()
+    seen.append(next(items))
+    with pytest.raises(KeyError):
+        next(items)
+    with pytest.raises(KeyError):
+        asyncio.run(main())
+    assert seen == [1, 1]
+
+
+def test_context_variables_go_in_and_not_out() -> None:
+    variable = contextvars.ContextVar("variable", default="unset")
+
+    @syncify
+    async def change() -> str:
+        before = variable.get()
+        variable.set("changed")
+        return before
+
+    async def main() -> list[str]:
+        variable.set("inside")
+        return [await change.aio(), variable.get(), change(), variable.get()]
+
+    token = variable.set("given")
+    try:
+        assert [change(), variable.get()] == ["given", "given"]
+        assert asyncio.run(main()) == ["inside"] * 4
+    finally:
+        variable.reset(token)
+
+
+def test_cancelling_reaches_the_function() -> None:
+    seen: list[str] = []
+
+    @syncify
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    async def main() -> None:
+        task = asyncio.ensure_future(wait.aio())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert seen == ["cancelled"]
+
+
+def test_one_may_call_another() -> None:
+    @syncify
+    async def outer() -> list[int]:
+        return [await double.aio(1), double(2)]
+
+    assert outer() == asyncio.run(outer.aio()) == [2, 4]
+
+
+@pytest.mark.parametrize("thing", [len, lambda: 1, Counter, staticmethod(len)])
+def test_what_is_not_async_is_refused(thing: Any) -> None:
     with pytest.raises(TypeError, match="async def"):
-        syncify(len)
+        syncify(thing)

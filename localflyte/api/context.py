@@ -108,11 +108,12 @@ class TaskContext:
     def checkpoint(self) -> Any:
         """The checkpoint of this action, or ``None`` where the action has no place for one."""
         paths = self.checkpoint_paths
-        if paths is None or paths.checkpoint_path is None:
+        place = paths.checkpoint_path if paths else None
+        if paths is None or place is None or not place.strip():
             return None
         from localflyte.checkpoint import Checkpoint
 
-        return self.data.setdefault("flyte.checkpoint", Checkpoint(paths.checkpoint_path, paths.prev_checkpoint_path))
+        return self.data.setdefault("flyte.checkpoint", Checkpoint(place, paths.prev_checkpoint_path))
 
     @property
     def attempt_number(self) -> int:

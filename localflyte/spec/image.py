@@ -20,6 +20,7 @@ from localflyte.spec.image_layers import image_digest
 from localflyte.spec.image_layers import mounts
 from localflyte.spec.image_layers import pip_options
 from localflyte.spec.image_reference import check_reference
+from localflyte.spec.image_reference import check_registry
 from localflyte.spec.image_reference import check_repository
 from localflyte.spec.image_steps import ImageSteps
 from localflyte.spec.secret import Secret
@@ -233,8 +234,12 @@ class Image(ImageSteps):
     def validate(self) -> None:
         """Check that what it copies and reads is there.
 
-        :raises FileNotFoundError: if a file or folder is missing
+        :raises ImageBuildError: if a source that it copies is missing, or a folder is a file
+        :raises FileNotFoundError: if another file or folder is missing
+        :raises ValueError: if pixi would not find the manifest
         """
+        for layer in self.layers:
+            layer.check()
         for path in [*([self.dockerfile] if self.dockerfile else []), *(path for layer in self.layers for path in layer.paths())]:
             if not os.path.exists(path):
                 raise FileNotFoundError(f"the image {self.name or self.base_image} needs {path}, which does not exist")
@@ -281,9 +286,10 @@ def __getattr__(name: str) -> Any:
 
 
 def _make(**fields: Any) -> Image:
-    for option, where in (("registry", "registry="), ("name", "the name of an image")):
+    checks = (("registry", check_registry, "registry="), ("name", check_repository, "the name of an image"))
+    for option, check, where in checks:
         if fields.get(option) is not None and fields.get("ref_name") is None:
-            check_repository(fields[option], where)
+            check(fields[option], where)
     if fields.get("base_image") is not None:
         check_reference(fields["base_image"], "base_image=")
     image = object.__new__(Image)

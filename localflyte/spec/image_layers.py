@@ -92,6 +92,25 @@ class Layer:
         """:return: the files and folders it copies or reads; they need not exist before the image is built"""
         return [value for name, value in self.options if name in PATHS and isinstance(value, str)]
 
+    def check(self) -> None:
+        """Check the files that it names, as far as more is asked of them than that they are there.
+
+        :raises ImageBuildError: if a source is missing, or a folder is a file
+        :raises ValueError: if pixi would not find the manifest
+        """
+        source, manifest = self.get("src"), self.get("manifest")
+        if source is not None:
+            from localflyte.errors import ImageBuildError
+
+            if not os.path.exists(source):
+                raise ImageBuildError(f"with_{self.kind}: {source} does not exist")
+            if self.kind == "source_file" and os.path.isdir(source):
+                raise ImageBuildError(f"with_source_file: {source} is not a file; with_source_folder copies a folder")
+            if self.kind == "source_folder" and not os.path.isdir(source):
+                raise ImageBuildError(f"with_source_folder: {source} is not a folder; with_source_file copies a file")
+        if manifest is not None and os.path.basename(manifest) not in ("pixi.toml", "pyproject.toml"):
+            raise ValueError(f"pixi only finds manifests that are called pixi.toml or pyproject.toml, not {manifest}")
+
     def content(self) -> str:
         """:return: what it is made of as text that is the same on every machine: the content of its files, not their place"""
         files = {name: content_digest(value) for name, value in self.options if name in PATHS and isinstance(value, str)}

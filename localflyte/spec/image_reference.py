@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ("check_reference", "check_repository", "image_tag")
+__all__ = ("check_reference", "check_registry", "check_repository", "image_tag")
 
 _WORD = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _PATH = rf"{_WORD}(?:/{_WORD})*"
@@ -19,6 +19,7 @@ _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,128}"
 
 _REPOSITORY = re.compile(rf"(?:{_REGISTRY}/)?{_PATH}")
+_HOST = re.compile(_REGISTRY)
 _REFERENCE = re.compile(rf"(?:{_REGISTRY}/)?{_PATH}(?::{_TAG})?(?:@{_DIGEST})?")
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -47,6 +48,16 @@ def check_repository(text: Any, where: str) -> str:
     if not (isinstance(text, str) and len(text) <= LONGEST and _REPOSITORY.fullmatch(text)):
         raise ValueError(f'{where} must be part of the name of an image, like "ghcr.io/my-team", got {text!r}: {_reason(text)}')
     return text
+
+
+def check_registry(text: Any, where: str) -> str:
+    """Check where images lie: a host alone, with its port, or the beginning of a name there.
+
+    :raises ValueError: if no image can lie there
+    """
+    if isinstance(text, str) and len(text) <= LONGEST and _HOST.fullmatch(text):
+        return text
+    return check_repository(text, where)
 
 
 def image_tag(text: str) -> tuple[str, str]:

@@ -7,11 +7,13 @@ import threading
 from dataclasses import fields
 from datetime import UTC
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from localflyte.api.action import ActionID
+from localflyte.api.action import CheckpointPaths
 from localflyte.api.action import GroupData
 from localflyte.api.action import PathRewrite
 from localflyte.api.action import RawDataPath
@@ -91,6 +93,16 @@ class TestInside:
         thread.start()
         thread.join()
         assert seen == [ctx()]
+
+    @pytest.mark.parametrize("place", [None, "", "  "])
+    def test_without_a_place_there_is_no_checkpoint(self, place: str | None) -> None:
+        assert make_context().checkpoint is None
+        assert make_context(checkpoint_paths=CheckpointPaths(None, place)).checkpoint is None
+
+    def test_there_is_one_checkpoint(self, tmp_path: Path) -> None:
+        context = make_context(checkpoint_paths=CheckpointPaths(str(tmp_path / "0"), str(tmp_path / "1")))
+        assert context.checkpoint is context.checkpoint
+        assert (context.checkpoint.remote_destination, context.checkpoint.remote_source) == (str(tmp_path / "1"), str(tmp_path / "0"))
 
     def test_data_is_added_to(self) -> None:
         context = make_context(data={"a": 1})

@@ -97,8 +97,12 @@ def test_a_long_description_is_cut() -> None:
     assert description.endswith("...(tr.)")
 
 
-def test_include_becomes_a_tuple() -> None:
-    assert TaskEnvironment("env", include=["a", "b"]).include == ("a", "b")  # type: ignore[arg-type]
+@pytest.mark.parametrize("kind", [Environment, TaskEnvironment])
+def test_include_becomes_a_tuple_in_its_order(kind: type[Environment]) -> None:
+    names: Any = ["c", "a/", "b"]
+    for given in (tuple(names), names, iter(names)):
+        assert kind("env", include=given).include == ("c", "a/", "b")
+    assert kind("env").include == ()
 
 
 def test_reuse_and_a_plugin_exclude_each_other() -> None:
@@ -188,6 +192,13 @@ class TestClone:
         )
         assert (clone.image, clone.queue, clone.plugin_config, clone.cache, clone.interruptible) == ("busybox", "q", 7, "auto", True)
         assert clone.include == ("a",)
+
+    def test_what_it_includes(self) -> None:
+        env = TaskEnvironment("env", include=("a",))
+        assert env.clone_with("other").include == ("a",)
+        given: Any = ["b"]
+        assert env.clone_with("other", include=given).include == ("b",)
+        assert env.include == ("a",)
 
     def test_it_has_no_tasks(self) -> None:
         env = TaskEnvironment("env")

@@ -15,6 +15,32 @@ from localflyte.models import NativeInterface
 Level = Literal["low", "mid size"]
 
 
+def test_a_task_says_its_types_and_what_has_to_be_given() -> None:
+    env = flyte.TaskEnvironment(name="typed")
+
+    @env.task
+    async def one(x: int, y: int = 10, z: int | None = None) -> tuple[str, int]:
+        return "", x
+
+    @env.task
+    def two() -> list[str]:
+        return []
+
+    native = one.native_interface
+    assert native.inputs == {"x": (int, Parameter.empty), "y": (int, 10), "z": (int | None, None)}
+    assert native.outputs == {"o0": str, "o1": int}
+    assert (native.num_required_inputs(), native.required_inputs(), native.has_outputs()) == (1, ["x"], True)
+    assert (two.native_interface.inputs, two.native_interface.outputs) == ({}, {"o0": list[str]})
+
+
+def test_a_default_that_is_elsewhere_need_not_be_given() -> None:
+    interface = NativeInterface.from_types({"x": (int, Parameter.empty), "y": (int, NativeInterface.has_default)}, {}, {"y": 10})
+    assert (interface.num_required_inputs(), repr(interface)) == (1, "(x: int, y: int = ...):")
+    for given in (None, {}):
+        with pytest.raises(ValueError, match="Input y has a default value"):
+            NativeInterface.from_types({"y": (int, NativeInterface.has_default)}, {}, given)
+
+
 def test_a_literal_of_texts_stands_as_an_enum() -> None:
     def task(level: Level, other: str = "a") -> tuple[Level, str]:
         return level, other

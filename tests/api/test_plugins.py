@@ -78,6 +78,32 @@ class TestOverride:
         assert (task.task_type, task.retries.count, plan_for(task).queue) == ("special", 2, "q")
         assert task.resources is spare.resources
 
+    def test_what_its_class_says_otherwise_counts_unless_the_task_was_told(self) -> None:
+        @dataclass
+        class Quiet: ...
+
+        @dataclass(kw_only=True)
+        class QuietTask(AsyncFunctionTaskTemplate[Any, Any, Any]):
+            task_type: str = "quiet"
+            task_type_version: int = 7
+            debuggable: bool = False
+            plugin_config: Quiet
+
+        TaskPluginRegistry.register(Quiet, QuietTask)
+        plain = spare.task(double)
+        made: Any = plain.override(interruptible=True, retries=3, queue="q").override(plugin_config=Quiet())
+        assert (plain.task_type, plain.task_type_version, plain.debuggable) == ("python", 0, True)
+        assert (made.task_type, made.task_type_version, made.debuggable) == ("quiet", 7, False)
+        assert (made.interruptible, made.retries.count, made.queue, made.name, made.func) == (True, 3, "q", plain.name, double)
+        assert (type(plain), plain.plugin_config) == (AsyncFunctionTaskTemplate, None)
+
+    def test_its_config_stays_unless_another_is_given(self) -> None:
+        first, second = Config(), Config()
+        task = spare.task(double).override(plugin_config=first)
+        assert task.override(retries=2).plugin_config is first
+        again = task.override(plugin_config=second)
+        assert (type(again), again.plugin_config, task.plugin_config) == (Special, second, first)
+
     def test_what_a_class_makes_of_its_config_is_made_again(self) -> None:
         @dataclass
         class Sized:

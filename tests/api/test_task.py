@@ -27,6 +27,7 @@ from localflyte.errors import RuntimeUserError
 from localflyte.errors import TraceDoesNotAllowNestedTasksError
 from localflyte.spec.cache import Cache
 from localflyte.spec.image import Image
+from localflyte.spec.pod import PodTemplate
 from localflyte.spec.resources import Resources
 from localflyte.spec.reuse import ReusePolicy
 from localflyte.types.opaque import dumps
@@ -294,6 +295,24 @@ class TestOverride:
         with pytest.raises(ValueError, match=f"Cannot override {next(iter(call))} when reusable is set"):
             reusable.override(**call)
         assert reusable.override(reusable="off", **call).reusable is None
+
+    def test_reuse_and_what_it_holds_cannot_come_together(self) -> None:
+        with pytest.raises(ValueError, match="resources"):
+            double.override(resources=Resources(cpu=2), reusable=ReusePolicy())
+
+    def test_a_reusable_task_takes_what_its_processes_do_not_depend_on(self) -> None:
+        reusable = TaskEnvironment("reusable", reusable=ReusePolicy(), resources=Resources(cpu=1)).task(double.func)
+        changed = reusable.override(cache=Cache("auto"), short_name="other")
+        assert (changed.short_name, changed.cache.behavior, changed.resources.cpu) == ("other", "auto", 1)
+        assert changed.reusable is reusable.reusable
+
+    def test_what_it_does_not_say_is_kept_however_often(self) -> None:
+        pod = PodTemplate(labels={"team": "ml"})
+        of_environment = TaskEnvironment("podded", pod_template=pod).task(double.func)
+        given = double.override(pod_template=pod, short_name="first")
+        for task in (of_environment, given):
+            later = task.override(short_name="second").override(retries=1)
+            assert (later.short_name, later.pod_template, later.retries.count) == ("second", pod, 1)
 
     def test_other_fields_can_be_set(self) -> None:
         assert double.override(task_type="special", report=True).task_type == "special"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from http.server import HTTPServer
 from pathlib import Path
@@ -106,6 +108,10 @@ def test_a_task_that_is_tried_again_has_the_answer_it_was_given(home: Path) -> N
     ("options", "error"),
     [
         ({"data_type": list}, TypeError),
+        ({"data_type": dict}, TypeError),
+        ({"data_type": bytes}, TypeError),
+        ({"data_type": object}, TypeError),
+        ({"timeout": timedelta(seconds=-1)}, ValueError),
         ({"timeout": 0}, ValueError),
         ({"timeout": -1.5}, ValueError),
         ({"prompt_type": "html"}, ValueError),
@@ -114,6 +120,27 @@ def test_a_task_that_is_tried_again_has_the_answer_it_was_given(home: Path) -> N
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         flyte.new_condition("wrong", **options)
+
+
+def test_what_is_not_said_of_a_condition() -> None:
+    condition = flyte.new_condition("plain")
+    said = ("name", "prompt", "prompt_type", "data_type", "description", "timeout", "webhook")
+    assert [getattr(condition, each) for each in said] == ["plain", "Approve?", "text", bool, "", None, None]
+
+
+@pytest.mark.parametrize("timeout", [30, 1.5, timedelta(minutes=2)])
+@pytest.mark.parametrize("data_type", [bool, int, float, str])
+def test_what_is_said_of_a_condition_is_kept(data_type: type, timeout: Any) -> None:
+    hook = flyte.ConditionWebhook("http://x", {"to": "{callback_uri}"})
+    options: dict[str, Any] = {"prompt": "Go?", "prompt_type": "markdown", "data_type": data_type, "description": "d", "timeout": timeout}
+    condition = asyncio.run(flyte.new_condition.aio("full", webhook=hook, **options))
+    assert {name: getattr(condition, name) for name in options} == options
+    assert (condition.webhook, hook.url, hook.payload, flyte.ConditionWebhook("u").payload) == (
+        hook,
+        "http://x",
+        {"to": "{callback_uri}"},
+        None,
+    )
 
 
 def test_outside_of_a_task_nobody_can_wait() -> None:

@@ -76,6 +76,9 @@ def test_too_deep_a_call_is_refused_by_name_of_the_setting(monkeypatch: pytest.M
 def test_max_action_concurrency_holds_for_a_run(room: str) -> None:
     with pytest.raises(ValueError, match="at least 2"):
         run(queued.nothing, max_action_concurrency=1)
+    with pytest.raises(ValueError, match="max_action_concurrency"):
+        run(queued.nothing, max_action_concurrency=-1)
+    run(queued.nothing, max_action_concurrency=0)
     assert run(queued.all_together, room, 2, "", max_action_concurrency=2)
 
 

@@ -1,9 +1,12 @@
-"""Values that cross the borders of a real run: converted by the program, many at once, and files that outlive their folder."""
+"""Values that cross the borders of a real run: converted by the program, many at once, files that outlive their folder, and settings."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import pytest
+from programs import surroundings
 from programs import values
 
 import localflyte as flyte
@@ -23,3 +26,8 @@ def test_many_dataclasses_arrive() -> None:
 
 def test_files_in_structures_outlive_the_folder_that_they_were_made_in() -> None:
     assert flyte.run(values.kept_and_read).outputs() == (["a", "a", "b", "a", "b", "inner/c"],)
+
+
+@pytest.mark.parametrize(("options", "told"), [({}, False), ({"interactive_mode": False}, False), ({"interactive_mode": True}, True)])
+def test_a_task_is_told_whether_somebody_sits_before_it(options: dict[str, Any], told: bool) -> None:
+    assert flyte.with_runcontext(**options).run(surroundings.is_interactive).outputs() == (told,)

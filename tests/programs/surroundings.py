@@ -52,3 +52,8 @@ def wants(how: str) -> str:
     if not os.environ.get("WANTED"):
         raise RuntimeError("WANTED is not set")
     return ""
+
+
+@env.task
+def is_interactive() -> bool:
+    return bool(flyte.ctx().interactive_mode)

@@ -111,6 +111,13 @@ def test_methods_give_new_images() -> None:
                 "secret_mounts": [{"key": "S", "group": "", "mount": "", "env_var": "S"}],
             },
         ),
+        (
+            DEBIAN.with_requirements("/a/r.txt", index_url="u", extra_index_urls=["v", "w"], pre=True, extra_args="-x"),
+            {
+                "kind": "requirements", "file": "/a/r.txt", "index_url": "u", "extra_index_urls": ["v", "w"], "pre": True,
+                "extra_args": "-x", "secret_mounts": [],
+            },
+        ),
         (DEBIAN.with_apt_packages("git", "vim"), {"kind": "apt", "packages": ["git", "vim"], "secret_mounts": []}),
         (DEBIAN.with_commands(["a", "b"]), {"kind": "commands", "commands": ["a", "b"], "secret_mounts": []}),
         (DEBIAN.with_commands("a"), {"kind": "commands", "commands": ["a"], "secret_mounts": []}),
@@ -121,6 +128,8 @@ def test_methods_give_new_images() -> None:
         (DEBIAN.with_source_folder("/a/src", "/d"), {"kind": "source_folder", "src": "/a/src", "dst": "/d"}),
         (DEBIAN.with_source_file("/a/f"), {"kind": "source_file", "src": "/a/f", "dst": "."}),
         (DEBIAN.with_code_bundle("all"), {"kind": "code_bundle", "copy_style": "all", "dst": "."}),
+        (DEBIAN.with_code_bundle(), {"kind": "code_bundle", "copy_style": "loaded_modules", "dst": "."}),
+        (DEBIAN.with_code_bundle(dst="/app"), {"kind": "code_bundle", "copy_style": "loaded_modules", "dst": "/app"}),
         (DEBIAN.with_dockerignore("/a/.dockerignore"), {"kind": "dockerignore", "path": "/a/.dockerignore"}),
     ],
 )  # fmt: skip
@@ -154,6 +163,61 @@ def test_projects_find_their_lock_files(tmp_path: Path) -> None:
     pixi = last(DEBIAN.with_pixi_project(tmp_path))
     assert (pixi["manifest"], pixi["pixi_lock"]) == (str(tmp_path / "pixi.toml"), None)
     assert last(DEBIAN.with_pixi_project(tmp_path / "a" / "pixi.toml"))["environment"] == "default"
+
+
+def test_a_pixi_project_is_found_in_its_folder(tmp_path: Path) -> None:
+    """Test that pixi.toml is preferred to pyproject.toml, as pixi does, and that its lock file is found."""
+    (tmp_path / "pyproject.toml").touch()
+    assert last(DEBIAN.with_pixi_project(tmp_path))["manifest"] == str(tmp_path / "pyproject.toml")
+    (tmp_path / "pixi.toml").touch()
+    (tmp_path / "pixi.lock").touch()
+    found = last(DEBIAN.with_pixi_project(tmp_path))
+    assert (found["manifest"], found["pixi_lock"]) == (str(tmp_path / "pixi.toml"), str(tmp_path / "pixi.lock"))
+
+
+@pytest.mark.parametrize("lock", ["uv.lock", "pixi.lock"])
+def test_digest_of_a_project_is_of_its_lock_file_too(tmp_path: Path, lock: str) -> None:
+    for name in ("pyproject.toml", "pixi.toml"):
+        (tmp_path / name).write_text("[project]")
+
+    def digest(**options: Any) -> str:
+        if lock == "uv.lock":
+            return DEBIAN.with_uv_project(tmp_path / "pyproject.toml").digest
+        return DEBIAN.with_pixi_project(tmp_path, **options).digest
+
+    seen = [digest()]
+    for text in ("one", "two"):
+        (tmp_path / lock).write_text(text)
+        seen.append(digest())
+    if lock == "pixi.lock":
+        seen.append(digest(environment="prod"))
+    assert len(set(seen)) == len(seen)
+
+
+def test_digest_of_a_file_that_is_copied(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("first")
+    before = DEBIAN.with_source_file(tmp_path / "f").uri
+    (tmp_path / "f").write_text("second")
+    assert DEBIAN.with_source_file(tmp_path / "f").uri != before
+
+
+def test_digest_of_a_dockerignore(tmp_path: Path) -> None:
+    """Test that its content counts, and that it need not be there where an image is only declared, as in a container."""
+    ignore = tmp_path / ".dockerignore"
+    seen = [DEBIAN.with_dockerignore(ignore).digest]
+    for text in ("*.log", "*.log", "*.pyc"):
+        ignore.write_text(text)
+        seen.append(DEBIAN.with_dockerignore(ignore).digest)
+    assert seen[1] == seen[2]
+    assert len(set(seen)) == 3
+
+
+def test_a_clone_has_a_place_of_its_own() -> None:
+    clone = DEBIAN.clone(registry="ghcr.io/team", name="mine")
+    assert clone.uri.startswith("ghcr.io/team/mine:")
+    derived = Image.from_base("r.com/i:v1").clone(registry="other", name="mine", extendable=True).with_apt_packages("vim")
+    assert derived.uri.startswith("other/mine:")
+    assert len(derived.layers) == 1
 
 
 def test_scripts() -> None:
@@ -271,6 +335,36 @@ def test_validate(tmp_path: Path) -> None:
         DEBIAN.with_requirements("/nowhere/a.txt").validate()
     with pytest.raises(FileNotFoundError, match="/nowhere/D"):
         Image.from_dockerfile("/nowhere/D", "r", "n").validate()
+
+
+def test_validate_of_sources(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    DEBIAN.with_source_file(str(tmp_path / "file")).with_source_folder(str(tmp_path / "folder")).validate()
+    for image, message in (
+        (DEBIAN.with_source_file(tmp_path / "gone"), "with_source_file: .*/gone does not exist"),
+        (DEBIAN.with_source_folder(tmp_path / "gone"), "with_source_folder: .*/gone does not exist"),
+        (DEBIAN.with_source_file(tmp_path / "folder"), "folder is not a file"),
+        (DEBIAN.with_source_folder(tmp_path / "file"), "file is not a folder"),
+    ):
+        with pytest.raises(ImageBuildError, match=message):
+            image.validate()
+
+
+def test_validate_of_projects(tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "pixi.toml", "other.toml"):
+        (tmp_path / name).touch()
+    DEBIAN.with_pixi_project(tmp_path).with_uv_project(tmp_path / "pyproject.toml").validate()
+    with pytest.raises(ValueError, match=r"pixi\.toml or pyproject\.toml, not .*other\.toml"):
+        DEBIAN.with_pixi_project(tmp_path / "other.toml").validate()
+    for image in (
+        DEBIAN.with_pixi_project(tmp_path / "gone" / "pixi.toml"),
+        DEBIAN.with_pixi_project(tmp_path, tmp_path / "gone.lock"),
+        DEBIAN.with_uv_project(tmp_path / "pyproject.toml", tmp_path / "gone.lock"),
+        DEBIAN.with_poetry_project(tmp_path / "pyproject.toml"),
+    ):
+        with pytest.raises(FileNotFoundError, match="which does not exist"):
+            image.validate()
 
 
 def test_request() -> None:

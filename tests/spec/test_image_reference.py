@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from localflyte.spec.image import Image
 from localflyte.spec.image_reference import check_reference
+from localflyte.spec.image_reference import check_registry
 from localflyte.spec.image_reference import check_repository
 from localflyte.spec.image_reference import image_tag
 
@@ -76,6 +77,18 @@ def test_row_58_what_passes_is_one_word_that_is_no_option(text: str) -> None:
     assert text.isascii()
     assert text.isprintable()
     assert not set(text) & set(" -$`'\"\\;|&<>*?(){}") or text[0] not in "-$`'\"\\;|&<>*?(){}"
+
+
+@pytest.mark.parametrize("text", ["localhost:30000", "localhost", "10.0.0.1:5000", "[::1]:5000", "Registry.Example.com", "a.io/team", "r"])
+def test_a_registry(text: str) -> None:
+    assert check_registry(text, "x") == text
+    assert Image.from_debian_base(registry=text, name="mine").with_pip_packages("numpy").uri.startswith(f"{text}/mine:")
+
+
+@pytest.mark.parametrize("text", ["localhost:x", "localhost:", ":5000", "a:1 --x", "-h:5", "h:123456"])
+def test_no_registry(text: str) -> None:
+    with pytest.raises(ValueError, match="registry= must be part of the name of an image"):
+        Image.from_debian_base(registry=text)
 
 
 @pytest.mark.parametrize("text", ["", "-x", "Team", "a:1", "a b", "a/"])

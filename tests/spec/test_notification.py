@@ -56,6 +56,52 @@ def test_defaults() -> None:
     assert (webhook.method, set(webhook.body or ())) == ("POST", {"run", "project", "domain", "phase", "error"})
 
 
+@pytest.mark.parametrize("phase", ActionPhase)
+def test_a_run_is_told_about_when_it_has_ended(phase: ActionPhase) -> None:
+    if phase.value in ("succeeded", "failed", "aborted", "timed_out"):
+        assert notify.NamedDelivery(on_phase=phase, name="n").on_phase == (phase,)
+    else:
+        with pytest.raises(ValueError, match="not supported"):
+            notify.NamedDelivery(on_phase=phase, name="n")
+
+
+def test_what_is_said_is_kept() -> None:
+    addresses: Any = ["a@b", "c@d"]
+    email = notify.Email(on_phase=FAILED, recipients=addresses, cc=addresses, bcc=addresses, subject="s", body="b", html_body="<b>")
+    assert email.recipients == email.cc == email.bcc == ("a@b", "c@d")
+    assert (email.subject, email.body, email.html_body) == ("s", "b", "<b>")
+    blocks: Any = [{"type": "section"}]
+    slack = notify.Slack(on_phase=FAILED, webhook_url="u", message="m", blocks=blocks)
+    assert (slack.message, slack.blocks) == ("m", ({"type": "section"},))
+    teams = notify.Teams(on_phase=FAILED, webhook_url="u", title="t", message="m")
+    assert (teams.title, teams.message) == ("t", "m")
+    webhook = notify.Webhook(on_phase=FAILED, url="u", method="PATCH", headers={"h": "1"}, body={"a": {"b": "{{.Phase}}"}})
+    assert (webhook.method, webhook.headers, webhook.body) == ("PATCH", {"h": "1"}, {"a": {"b": "{{.Phase}}"}})
+
+
+def test_what_is_not_said_is_empty() -> None:
+    email = notify.Email(on_phase=FAILED, recipients=("a@b",))
+    assert (email.cc, email.bcc, email.html_body) == ((), (), None)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "GET", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"])
+def test_a_webhook_takes_every_method(method: Any) -> None:
+    assert notify.Webhook(on_phase=FAILED, url="u", method=method).method == method
+
+
+@pytest.mark.parametrize(
+    ("thing", "field"),
+    [
+        (notify.Email(on_phase=FAILED, recipients=("a@b",)), "recipients"),
+        (notify.NamedDelivery(on_phase=FAILED, name="n"), "name"),
+        (notify.NamedRule("n"), "name"),
+    ],
+)
+def test_it_is_a_value(thing: Any, field: str) -> None:
+    with pytest.raises(AttributeError):
+        setattr(thing, field, "other")
+
+
 def test_render() -> None:
     """Test that the documented spelling and the one of the SDK's local mode are both filled in, however deep."""
     template = {"text": "{{.Run.Name}} {run.name}: {{.Error}}", "list": ["{task.name}", 5, None, ("{{.Phase}}",)], "n": {"d": "{domain}"}}

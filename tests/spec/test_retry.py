@@ -75,7 +75,14 @@ def test_delay(n: int, seconds: float) -> None:
 
 
 def test_delay_without_growth() -> None:
+    assert (Backoff(SECOND).factor, Backoff(SECOND).cap) == (1.0, None)
     assert Backoff(SECOND).compute_delay(100) == SECOND
+    assert Backoff(0 * SECOND).compute_delay(100) == 0 * SECOND
+
+
+def test_backoff_is_a_value() -> None:
+    assert len({Backoff(SECOND), Backoff(SECOND)}) == 1
+    assert RetryStrategy(2).backoff is None
 
 
 def test_delay_before_the_first_retry() -> None:

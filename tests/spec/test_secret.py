@@ -54,6 +54,12 @@ def test_request() -> None:
     assert secrets_from_request([]) == []
 
 
+def test_a_secret_stays_itself() -> None:
+    secret = Secret("a", as_env_var="B")
+    assert secrets_from_request(secret)[0] is secrets_from_request(["x", secret])[1] is secret
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+
+
 def test_request_of_something_else() -> None:
     with pytest.raises(TypeError, match="keys or flyte.Secret"):
         secrets_from_request([5])  # type: ignore[list-item]

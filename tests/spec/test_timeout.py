@@ -46,6 +46,12 @@ def test_a_fraction_is_answered_with_a_timedelta() -> None:
         timeout_from_request(0.5)
 
 
+def test_a_timeout_stays_itself() -> None:
+    timeout = Timeout(max_runtime=100, deadline=timedelta(hours=2))
+    assert timeout_from_request(timeout) is timeout
+    assert (timeout.max_runtime, timeout.max_queued_time, timeout.deadline) == (100, None, timedelta(hours=2))
+
+
 def test_a_number_becomes_a_duration() -> None:
     """Test that what a person reads from the task is Flyte's form."""
     assert timeout_from_request(5).max_runtime == timedelta(seconds=5)

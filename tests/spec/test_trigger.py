@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from datetime import UTC
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -93,6 +95,19 @@ def test_a_task_has_a_row_of_them(given: Any) -> None:
 def test_calendar_refuses_unknown_options() -> None:
     with pytest.raises(TypeError, match="nope"):
         Trigger.daily(nope=1)
+
+
+def test_what_is_not_said_of_a_trigger() -> None:
+    trigger = Trigger(name="x", automation=FixedRate(interval_minutes=30))
+    assert (trigger.auto_activate, trigger.overwrite_cache, trigger.description) == (True, False, "")
+    unsaid = (trigger.inputs, trigger.env_vars, trigger.interruptible, trigger.queue, trigger.labels, trigger.custom_context)
+    assert set(unsaid) == {None}
+    assert (trigger.automation, Trigger.hourly().custom_context) == (FixedRate(30), None)
+
+
+def test_a_rate_may_begin_at_a_time() -> None:
+    start = datetime(2025, 1, 1, tzinfo=UTC)
+    assert (FixedRate(60).start_time, FixedRate(interval_minutes=60, start_time=start).start_time) == (None, start)
 
 
 def test_texts() -> None:
