@@ -161,11 +161,13 @@ def _fit_duration(value: Any, annotation: Any, where: str, _base: Any) -> Any:
 
 
 def _fit_reference(value: Any, annotation: Any, where: str, _base: Any) -> Any:
-    if isinstance(value, dict) and isinstance(value.get("path"), str):
-        value = value["path"]
-    if not isinstance(value, str):
+    fields: dict[str, Any] = value if isinstance(value, dict) else {}
+    place = fields.get("uri", fields.get("path")) if fields else value
+    if not isinstance(place, str):
         raise _expected(annotation, value, where)
-    return reference_from(value, annotation)
+    made = reference_from(place, annotation)
+    said = {part: fields[part] for part in ("name", "format", "hash") if isinstance(fields.get(part), str) and hasattr(made, part)}
+    return made.model_copy(update=said) if said else made
 
 
 def _fit_list(value: Any, annotation: Any, where: str, _base: Any) -> Any:
