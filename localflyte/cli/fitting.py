@@ -31,6 +31,7 @@ from localflyte.cli.near import near
 from localflyte.cli.reference import reference_from
 from localflyte.cli.reference import reference_kind
 from localflyte.types.records import is_typed_dict
+from localflyte.types.records import typed_dict_fields
 
 __all__ = ("fit",)
 
@@ -248,10 +249,8 @@ def _fit_typeddict(value: Any, annotation: Any, where: str, base: Any) -> Any:
     if not isinstance(value, dict):
         raise _expected(annotation, value, where)
     start = dict(base) if isinstance(base, dict) else {}
-    hints = typing.get_type_hints(annotation, include_extras=True)
-    # Where annotations are postponed, Python counts a NotRequired key among the required ones.
-    required = [key for key in hints if key in annotation.__required_keys__ and typing.get_origin(hints[key]) is not typing.NotRequired]
-    return start | _fit_fields(value, hints, [key for key in required if key not in value and key not in start], where)
+    hints, required = typed_dict_fields(typing.get_origin(annotation) or annotation)
+    return start | _fit_fields(value, hints, [key for key in hints if key in required and key not in value and key not in start], where)
 
 
 def _fit_namedtuple(value: Any, annotation: Any, where: str, base: Any) -> Any:
