@@ -49,11 +49,34 @@ class Metadata:
     version_from_content: bool = False
 
     @classmethod
-    def create_model_metadata(cls, *, name: str, **known: Any) -> Metadata:
-        """Describe a model: what is no field of its own, such as ``framework``, becomes an attribute."""
-        own = {key: known.pop(key) for key in tuple(known) if key in cls.__dataclass_fields__}
-        attrs = {**(own.pop("attrs", None) or {}), **{key: str(value) for key, value in known.items() if value is not None}}
-        return cls(name=name, kind="model", attrs=attrs, **{key: value for key, value in own.items() if key != "kind"})
+    def create_model_metadata(
+        cls,
+        *,
+        name: str,
+        version: str | None = None,
+        description: str | None = None,
+        card: Card | None = None,
+        framework: str | None = None,
+        model_type: str | None = None,
+        architecture: str | None = None,
+        task: str | None = None,
+        modality: tuple[str, ...] = ("text",),
+        serial_format: str = "safetensors",
+        attrs: Mapping[str, str] | None = None,
+        partitions: Mapping[str, Any] | None = None,
+    ) -> Metadata:
+        """Describe a model. What is said of it here becomes attributes, which win over those of the same name in `attrs`."""
+        known = {
+            KIND_KEY: "model",
+            "framework": framework or "",
+            "model_type": model_type or "",
+            "architecture": architecture or "",
+            "task": task or "",
+            "modality": ",".join(modality),
+            "serial_format": serial_format,
+        }
+        attrs = {**(attrs or {}), **known}
+        return cls(name=name, version=version, description=description, attrs=attrs, card=card, partitions=partitions)
 
 
 class Artifact(Protocol[T_co]):

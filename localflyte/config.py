@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,12 @@ class Config:
     def auto(cls, config_file: str | os.PathLike[str] | None = None) -> Config:
         """Read a configuration; see `auto`."""
         return auto(config_file)
+
+    def with_params(
+        self, platform: PlatformConfig | None = None, task: TaskConfig | None = None, image: ImageConfig | None = None
+    ) -> Config:
+        """:return: the same, with the sections that are given in the place of its own"""
+        return replace(self, platform=platform or self.platform, task=task or self.task, image=image or self.image)
 
 
 def auto(config_file: str | os.PathLike[str] | None = None) -> Config:

@@ -12,6 +12,10 @@ import pytest
 import localflyte as flyte
 from localflyte import initialize
 from localflyte import logs
+from localflyte.config import Config
+from localflyte.config import LocalConfig
+from localflyte.config import PlatformConfig
+from localflyte.config import TaskConfig
 from localflyte.errors import InitializationError
 
 
@@ -130,6 +134,14 @@ def test_config_object() -> None:
     config = flyte.config.Config(task=flyte.config.TaskConfig(project="p", domain="d"))
     flyte.init_from_config(config)
     assert (flyte.current_project(), flyte.current_domain()) == ("p", "d")
+
+
+def test_sections_of_a_configuration_are_replaced_and_the_others_stay(tmp_path: Path) -> None:
+    config = Config(task=TaskConfig(project="mine"), local=LocalConfig(persistence=True), source=tmp_path)
+    changed = config.with_params(PlatformConfig(endpoint="here"))
+    assert (changed.platform.endpoint, changed.task.project, changed.local.persistence, changed.source) == ("here", "mine", True, tmp_path)
+    assert config.with_params(task=TaskConfig(domain="d")).task == TaskConfig(domain="d")
+    assert config.platform.endpoint is None
 
 
 def test_what_names_no_image_is_refused() -> None:

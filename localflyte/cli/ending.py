@@ -10,6 +10,7 @@ from dataclasses import is_dataclass
 from datetime import date
 from datetime import timedelta
 from enum import Enum
+from pathlib import PurePath
 from typing import Any
 from typing import NamedTuple
 from typing import TextIO
@@ -121,6 +122,8 @@ def as_json(value: Any, depth: int = 0) -> Any:
             return as_json(value.model_dump(), depth + 1)
         if is_dataclass(value) and not isinstance(value, type):
             return {field.name: as_json(getattr(value, field.name), depth + 1) for field in fields(value)}
+    if isinstance(value, PurePath):
+        return str(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):

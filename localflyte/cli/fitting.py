@@ -31,6 +31,7 @@ from localflyte.cli.near import near
 from localflyte.cli.reference import reference_from
 from localflyte.cli.reference import reference_kind
 from localflyte.types.records import is_typed_dict
+from localflyte.types.records import typed_dict_fields
 
 __all__ = ("fit",)
 
@@ -161,11 +162,13 @@ def _fit_duration(value: Any, annotation: Any, where: str, _base: Any) -> Any:
 
 
 def _fit_reference(value: Any, annotation: Any, where: str, _base: Any) -> Any:
-    if isinstance(value, dict) and isinstance(value.get("path"), str):
-        value = value["path"]
-    if not isinstance(value, str):
+    fields: dict[str, Any] = value if isinstance(value, dict) else {}
+    place = fields.get("uri", fields.get("path")) if fields else value
+    if not isinstance(place, str):
         raise _expected(annotation, value, where)
-    return reference_from(value, annotation)
+    made = reference_from(place, annotation)
+    said = {part: fields[part] for part in ("name", "format", "hash") if isinstance(fields.get(part), str) and hasattr(made, part)}
+    return made.model_copy(update=said) if said else made
 
 
 def _fit_list(value: Any, annotation: Any, where: str, _base: Any) -> Any:
@@ -246,10 +249,8 @@ def _fit_typeddict(value: Any, annotation: Any, where: str, base: Any) -> Any:
     if not isinstance(value, dict):
         raise _expected(annotation, value, where)
     start = dict(base) if isinstance(base, dict) else {}
-    hints = typing.get_type_hints(annotation, include_extras=True)
-    # Where annotations are postponed, Python counts a NotRequired key among the required ones.
-    required = [key for key in hints if key in annotation.__required_keys__ and typing.get_origin(hints[key]) is not typing.NotRequired]
-    return start | _fit_fields(value, hints, [key for key in required if key not in value and key not in start], where)
+    hints, required = typed_dict_fields(typing.get_origin(annotation) or annotation)
+    return start | _fit_fields(value, hints, [key for key in hints if key in required and key not in value and key not in start], where)
 
 
 def _fit_namedtuple(value: Any, annotation: Any, where: str, base: Any) -> Any:

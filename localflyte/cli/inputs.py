@@ -77,6 +77,7 @@ def read_inputs(
     about: str = "",
     run_options: Sequence[str] = (),
     partly: bool = False,
+    replacing: bool = False,
 ) -> dict[str, Any]:
     """Convert the arguments of a task; what was not given and has a default is left to the task.
 
@@ -86,13 +87,15 @@ def read_inputs(
     :param about: what the task is, in one line
     :param run_options: the options that belong before the file, for the hint
     :param partly: whether inputs without a default may be missing; they are left out then
+    :param replacing: whether what is given replaces values that are there; whatever was not given is left out then
     :raises click.UsageError: if an argument is unknown, missing, or does not fit its type
     :raises click.exceptions.Exit: after the help was printed
     """
     command = input_command(inputs, usage=usage, about=about)
     try:
         context = command.make_context(usage, list(args))
-        return _given(inputs, context, partly)
+        given = _given(inputs, context)
+        return given if replacing else _filled(inputs, given, partly)
     except click.NoSuchOption as error:
         problem = _unknown(error.option_name, inputs, run_options)
     except click.BadParameter as error:
@@ -103,11 +106,14 @@ def read_inputs(
     raise click.UsageError(f"{problem}{'' if problem.endswith(('.', '?')) else '.'} See `{usage} --help`.")
 
 
-def _given(inputs: Mapping[str, Input], context: click.Context, partly: bool) -> dict[str, Any]:
+def _given(inputs: Mapping[str, Input], context: click.Context) -> dict[str, Any]:
     if context.args:
         example = f"--{next(iter(inputs))} {context.args[0]}" if inputs else "none here, the task takes no inputs"
         raise click.UsageError(f"unexpected {context.args[0]!r}: inputs are given by name ({example})")
-    given = {name: context.params[name] for name in inputs if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    return {name: context.params[name] for name in inputs if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+
+
+def _filled(inputs: Mapping[str, Input], given: dict[str, Any], partly: bool) -> dict[str, Any]:
     missing = [parameter for name, parameter in inputs.items() if name not in given and _is_needed(parameter)]
     if missing and not partly:
         names = ", ".join(f"--{parameter.name} ({readable(parameter.annotation)})" for parameter in missing)

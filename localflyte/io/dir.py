@@ -42,6 +42,7 @@ class Dir(Stored[T]):
     """
 
     flyte_reference: ClassVar[str] = "Dir"
+    _described = "A folder, by where it lies."
     _kind: ClassVar[str] = "dir"
 
     @classmethod

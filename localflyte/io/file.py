@@ -45,6 +45,7 @@ class File(Stored[T]):
     """
 
     flyte_reference: ClassVar[str] = "File"
+    _described = "A file, by where it lies."
     _kind: ClassVar[str] = "file"
 
     @classmethod

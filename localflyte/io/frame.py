@@ -45,6 +45,7 @@ class DataFrame(ByReference):
 
     flyte_reference: ClassVar[str] = "DataFrame"
     _parts = ("uri", "format", "hash")
+    _described = "A table, by where its file lies."
 
     def __init__(self, uri: str | None = None, format: str = "", hash: str | None = None, *, frame: Any = None) -> None:
         self.uri = uri

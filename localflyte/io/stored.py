@@ -28,6 +28,8 @@ class ByReference:
     flyte_reference: ClassVar[str] = ""
     _parts: ClassVar[tuple[str, ...]] = ()
     """The attributes that make the value, in the order in which people give them."""
+    _described: ClassVar[str] = ""
+    """What it is, for whoever reads a JSON schema."""
 
     def to_ref(self) -> Ref | None:
         """Point at the content; ``None`` stands for no content at all."""
@@ -137,8 +139,18 @@ class ByReference:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
         """Describe the fields to whoever reads the model's JSON schema."""
-        properties: dict[str, Any] = {name: {"type": "string"} for name in cls._parts}
-        return {"type": "object", "title": cls.flyte_reference, "properties": properties, "required": [cls._parts[0]]}
+        place, *others = cls._parts
+        maybe = {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}
+        properties: dict[str, Any] = {place: {"type": "string"}, **{name: dict(maybe) for name in others}}
+        properties["format"] = {"type": "string", "default": ""}
+        return {
+            "type": "object",
+            "title": cls.flyte_reference,
+            "description": cls._described,
+            "properties": properties,
+            "required": [place],
+            "x-flyte-type": cls.flyte_reference.lower(),
+        }
 
 
 class Stored(ByReference, Generic[T]):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from inspect import Parameter
+from typing import Annotated
 from typing import Any
 from typing import Literal
 
 import pytest
 
 import localflyte as flyte
+from localflyte.api.schema import schema_of
+from localflyte.io import DataFrame
+from localflyte.io import Dir
+from localflyte.io import File
 from localflyte.models import NativeInterface
 
 Level = Literal["low", "mid size"]
@@ -39,6 +45,14 @@ def test_a_default_that_is_elsewhere_need_not_be_given() -> None:
     for given in (None, {}):
         with pytest.raises(ValueError, match="Input y has a default value"):
             NativeInterface.from_types({"y": (int, NativeInterface.has_default)}, {}, given)
+
+
+@dataclass
+class Held:
+    file: File
+    more: list[File[str]]
+    maybe: dict[str, File]
+    table: DataFrame | None = None
 
 
 def test_a_literal_of_texts_stands_as_an_enum() -> None:
@@ -71,6 +85,61 @@ def test_unions_are_said_as_they_are_written() -> None:
 def test_a_default_that_is_said_to_be_elsewhere_has_to_be() -> None:
     with pytest.raises(ValueError, match="Input y has a default value"):
         NativeInterface.from_types({"x": (int, Parameter.empty), "y": (int, NativeInterface.has_default)}, {}, {"x": 1})
+
+
+def blob(dimensionality: str) -> dict[str, Any]:
+    text = {"type": "string", "default": ""}
+    many = {"type": "string", "enum": ["SINGLE", "MULTIPART"], "default": dimensionality}
+    return {"type": "object", "format": "blob", "properties": {"uri": text, "format": text, "dimensionality": many}}
+
+
+TABLE = {"type": "object", "format": "structured-dataset", "properties": {"uri": {"type": "string"}, "format": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "schema"),
+    [
+        (File, blob("SINGLE")),
+        (File[str], blob("SINGLE")),
+        (File | None, blob("SINGLE")),
+        (Dir, blob("MULTIPART")),
+        (DataFrame, TABLE),
+        (Annotated[DataFrame, "csv"], TABLE),
+        (list[File], {"type": "array", "items": blob("SINGLE")}),
+        (tuple[Dir, ...], {"type": "array", "items": blob("MULTIPART")}),
+        (dict[str, Dir], {"type": "object", "additionalProperties": blob("MULTIPART")}),
+    ],
+)
+def test_files_folders_and_tables_are_described_as_what_a_cluster_takes(kind: Any, schema: dict[str, Any]) -> None:
+    assert schema_of(kind) == schema
+
+
+@pytest.mark.parametrize(
+    ("package", "name"), [("pandas", "DataFrame"), ("pyarrow", "Table"), ("polars", "DataFrame"), ("polars", "LazyFrame")]
+)
+def test_a_frame_is_described_as_a_table(package: str, name: str) -> None:
+    kind = getattr(pytest.importorskip(package, reason="describes its frames"), name)
+    assert schema_of(kind) == schema_of(kind, inside=True) == TABLE
+
+
+def test_files_in_a_field_are_described_by_their_fields() -> None:
+    """They are given so: the border reads a dict of these as a File."""
+    properties = schema_of(Held)["properties"]
+    assert properties["file"] == properties["more"]["items"] == properties["maybe"]["additionalProperties"] == File.model_json_schema()
+    assert properties["table"] == {**DataFrame.model_json_schema(), "default": None}
+
+
+def test_a_name_that_does_not_exist_is_told() -> None:
+    def task(x: Nowhere) -> tuple[File, Dir]: ...  # type: ignore[name-defined]  # noqa: F821
+
+    with pytest.raises(NameError, match="Nowhere"):
+        NativeInterface.from_callable(task)
+
+
+def test_each_of_several_outputs_has_a_name() -> None:
+    async def task() -> tuple[File, File, Dir]: ...
+
+    assert NativeInterface.from_callable(task).outputs == {"o0": File, "o1": File, "o2": Dir}
 
 
 def test_fields_of_a_model_that_have_defaults_are_not_required() -> None:

@@ -58,6 +58,7 @@ def test_the_help_of_run_says_what_the_exit_codes_mean(capsys: pytest.CaptureFix
         (["run", "--nmae", "x"], "No such option '--nmae'"),
         (["run", "--env", "x", __file__, "main"], "--env takes KEY=VALUE, not 'x'"),
         (["run", "--max-action-concurrency", "many", __file__, "main"], "Invalid value for '--max-action-concurrency'"),
+        (["run", "--max-action-concurrency", "-1", __file__, "main"], "Invalid value for '--max-action-concurrency': -1"),
         (["run", "--tracked", __file__, "main"], "--tracked reports to the console of a Flyte cluster"),
         (["run", "deployed-task", "x"], "`deployed-task` runs what a Flyte cluster holds"),
         (["run", "python-script", "x.py"], "`python -m localflyte FILE` runs it here"),

@@ -8,6 +8,7 @@ import io
 import json
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import Any
 from typing import NamedTuple
 
@@ -68,6 +69,7 @@ class Terminal(io.StringIO):
         (Model(color=Color.RED), {"color": "RED"}),
         (dt.datetime(2024, 5, 1, tzinfo=dt.UTC), "2024-05-01T00:00:00+00:00"),
         (dt.timedelta(minutes=1), 60.0),
+        ([PurePosixPath("/a/b")], ["/a/b"]),
         (Decimal("1.1"), "Decimal('1.1')"),
         (Hostile(), "<Hostile whose repr raises RuntimeError>"),
     ],

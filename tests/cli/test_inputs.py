@@ -118,3 +118,14 @@ def test_inputs_may_be_left_out_where_only_some_are_asked_for() -> None:
 
 def test_an_input_called_help_is_an_input() -> None:
     assert read("--help", "x", inputs={"help": Parameter("help", str)}) == {"help": "x"}
+
+
+def test_what_is_not_given_replaces_nothing() -> None:
+    """A flag that was on stays on, and a value that may be None stays what it was."""
+
+    def replaced(*args: str) -> dict[str, Any]:
+        return read_inputs(INPUTS, args, usage="localflyte rerun last", replacing=True)
+
+    assert replaced() == {}
+    assert replaced("--file-name", "y") == {"file_name": "y"}
+    assert replaced("--no-check", "--limit", "null") == {"check": False, "limit": None}

@@ -79,6 +79,20 @@ class Row(TypedDict):
     note: NotRequired[str]
 
 
+class Team(TypedDict, total=False):
+    name: typing.Required[str]
+    lead: Row
+    at: Point
+    scores: list[float]
+    settings: dict[str, dict[str, bool]]
+
+
+class Place(NamedTuple):
+    pair: Pair
+    points: list[Point]
+    seen: Optional[bool] = None
+
+
 class Opaque: ...
 
 
@@ -128,6 +142,19 @@ def convert(annotation: Any, text: str, default: Any = None) -> Any:
         (Pair, '[1, "b"]', Pair(1, "b")),
         (Row, '{"id": 1}', {"id": 1}),
         (Row, '{"id": 1, "note": "n"}', {"id": 1, "note": "n"}),
+        (Team, '{"name": "t"}', {"name": "t"}),
+        (
+            Team,
+            '{"name": "t", "lead": {"id": 1}, "at": {"x": 1}, "scores": [1, 0.5], "settings": {"a": {"b": true}}}',
+            {"name": "t", "lead": {"id": 1}, "at": Point(1), "scores": [1.0, 0.5], "settings": {"a": {"b": True}}},
+        ),
+        (list[Row], '[{"id": 1}, {"id": 2, "note": "n"}]', [{"id": 1}, {"id": 2, "note": "n"}]),
+        (Place, '{"pair": {"left": 1}, "points": [{"x": 1}]}', Place(Pair(1), [Point(1)])),
+        (Place, '[[1, "b"], [], true]', Place(Pair(1, "b"), [], True)),
+        (tuple[tuple[int, str], list[int]], '[[1, "a"], [2]]', ((1, "a"), [2])),
+        (tuple[tuple[int, str], float], '{"item_0": {"item_0": 1, "item_1": "a"}, "item_1": 2}', ((1, "a"), 2.0)),
+        (dict[str, Point], '{"a": {"x": 1}}', {"a": Point(1)}),
+        (timedelta, "P1D", timedelta(days=1)),
         (Point, '{"x": 1}', Point(1)),
         (
             Shape,
@@ -192,6 +219,8 @@ def test_text_becomes_a_typed_value(annotation: Any, text: str, value: Any) -> N
         (Picky, '{"size": -1}', "size must not be negative"),
         (Model, '{"name": 1}', r"at \.name: Input should be a valid string"),
         (Row, "{}", "missing: 'id'"),
+        (Team, '{"lead": {"id": 1}}', "missing: 'name'"),
+        (Team, '{"name": "t", "lead": {"note": "n"}}', r"at \.lead: missing: 'id'"),
         (Pair, '[1, "b", 3]', "expected 2 values for Pair, got 3"),
         (Optional[int], "x", "not a valid int"),
         (int | float, "x", r"'x' is not int \| float"),
@@ -309,3 +338,8 @@ def test_the_help_shows_the_type_as_it_is_written(annotation: Any, shown: str) -
 
 def test_the_help_of_an_enum_lists_its_names() -> None:
     assert option("x", Color).metavar == "RED|BLUE"
+
+
+@pytest.mark.parametrize(("annotation", "value"), [(Color, Color.BLUE), (Point, Point(1)), (list[int], [1]), (Any, 3)])
+def test_what_is_a_value_already_stays_it(annotation: Any, value: Any) -> None:
+    assert param_type(annotation).convert(value, None, None) is value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,18 @@ from localflyte.io import File
 class Both:
     file: File[str]
     folder: Dir[Any] | None = None
+
+
+@dataclass
+class Tables:
+    one: DataFrame
+    more: dict[str, DataFrame] = field(default_factory=dict)
+
+
+@dataclass
+class Deep:
+    inner: Both
+    more: list[Both] | None = None
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +87,41 @@ def test_files_inside_of_json(folder: Path) -> None:
     assert convert(dict[str, File[str]], '{"a": {"path": "data.csv"}}')["a"].path == str(folder / "data.csv")
 
 
+def test_what_is_said_of_a_file_inside_of_json_is_kept(folder: Path) -> None:
+    made = convert(dict[str, File[str]], '{"a": {"path": "data.csv", "name": "n", "format": "text", "hash": "k"}}')["a"]
+    assert made == File(str(folder / "data.csv"), name="n", format="text", hash="k")
+    far = convert(list[File[str]], '[{"path": "s3://bucket/key", "name": null}]')
+    assert far == [File("s3://bucket/key")]
+
+
+def test_tables_inside_of_json(folder: Path) -> None:
+    here = str(folder / "data.csv")
+    assert convert(list[DataFrame], '["s3://bucket/t.parquet", "data.csv"]') == [
+        DataFrame("s3://bucket/t.parquet", "parquet"),
+        DataFrame(here, "csv"),
+    ]
+    assert convert(Tables, '{"one": "data.csv"}') == Tables(DataFrame(here, "csv"))
+    given = '{"one": {"uri": "data.csv", "format": "parquet"}, "more": {"a": {"uri": "s3://bucket/t"}}}'
+    assert convert(Tables, given) == Tables(DataFrame(here, "parquet"), {"a": DataFrame("s3://bucket/t", "parquet")})
+
+
+def test_files_lie_deep_in_json(folder: Path) -> None:
+    made = convert(Deep, '{"inner": {"file": "data.csv"}, "more": [{"file": "s3://bucket/a", "folder": "inner"}]}')
+    assert made.inner == Both(File(str(folder / "data.csv")))
+    assert made.more == [Both(File("s3://bucket/a"), Dir(str(folder / "inner")))]
+
+
+@pytest.mark.parametrize("parts", [None, ["b"]])
+def test_a_folder_of_parquet_is_a_table(folder: Path, parts: list[str] | None) -> None:
+    pandas = pytest.importorskip("pandas", reason="reads a pandas frame")
+    pytest.importorskip("pyarrow", reason="writes parquet")
+    frame = pandas.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "x"]})
+    frame.to_parquet(folder / "table" if parts else folder / "inner" / "part.parquet", partition_cols=parts)
+    name = "table" if parts else "inner"
+    assert sorted(convert(pandas.DataFrame, name)["a"]) == [1, 2, 3]
+    assert len(convert(DataFrame, name).open(pandas.DataFrame).all_sync()) == 3
+
+
 def test_text_that_is_no_path_stays_text_where_text_is_allowed() -> None:
     assert convert(File | str, "not there") == "not there"
 
@@ -87,6 +135,8 @@ def test_text_that_is_no_path_stays_text_where_text_is_allowed() -> None:
         (Dir, "data.csv", "'data.csv' is a file; this input takes a folder"),
         (Dir, "iner", "there is no folder 'iner'; did you mean 'inner'"),
         (DataFrame, "data.parquet", "there is no file 'data.parquet'"),
+        (list[File], '[{"name": "n"}]', r'at \[0\]: expected File, got .*"name"'),
+        (Tables, '{"one": {"uri": 3}}', r"at \.one: expected DataFrame"),
         (Both, '{"file": "dat.csv"}', r"at \.file: there is no file 'dat.csv'"),
     ],
 )

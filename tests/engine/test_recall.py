@@ -152,6 +152,14 @@ def test_the_command_line_recovers(home: Path, path: str, capsys: pytest.Capture
     assert "[1, 2, 3, 3, 2097152, 34]" in capsys.readouterr().out
 
 
+def test_the_command_line_replaces_only_the_inputs_it_is_given(home: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    flyte.with_runcontext(name="shown").run(recovering.shown, loud=True, times=3, word="a")
+    assert main(["rerun", "shown", "--word", "b"]) == 0
+    assert "'B B B'" in capsys.readouterr().out
+    assert main(["rerun", "shown", "--no-loud", "--times", "null"]) == 0
+    assert "'a'" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("arguments", "words"), [(["--force", "a1", "broken"], "--force needs --recover"), (["none"], "none")])
 def test_what_the_command_line_does_not_understand(
     home: Path, path: str, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str

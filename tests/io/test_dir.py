@@ -128,6 +128,23 @@ def test_no_folder_arrives_as_an_empty_dir(annotation: Any) -> None:
     assert (back[0] if isinstance(back, list) else back).is_empty
 
 
+def test_a_key_may_be_said_of_a_folder_that_is_there() -> None:
+    with_key = Dir.from_existing_remote("s3://bucket/d/", dir_cache_key="k")
+    without = Dir.from_existing_remote("s3://bucket/e")
+    assert (with_key.path, with_key.name, with_key.hash, without.hash) == ("s3://bucket/d/", "d", "k", None)
+    codec = codec_for(list[Dir])
+    packed = pack(codec, [with_key, without])
+    assert [(ref.path, ref.hash) for ref in packed.refs] == [("s3://bucket/d/", "k"), ("s3://bucket/e", "")]
+    assert unpack(codec, packed) == [with_key, without]
+
+
+def test_a_slash_at_the_end_of_a_folder_changes_nothing(folder: Path, tmp_path: Path) -> None:
+    there = Dir[Any](f"{folder}/")
+    assert [file.path for file in there.list_files_sync()] == [str(folder / "a.csv"), str(folder / "b.txt")]
+    there.download_sync(f"{tmp_path}/into/")
+    assert (tmp_path / "into" / "deep" / "c.txt").read_text() == "deep/c.txt"
+
+
 def test_an_empty_dir_cannot_be_walked() -> None:
     with pytest.raises(ValueError, match="is_empty"):
         list(Dir.empty().walk_sync())

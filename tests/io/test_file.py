@@ -22,6 +22,7 @@ from localflyte.io import Dir
 from localflyte.io import File
 from localflyte.io import HashFunction
 from localflyte.io.hashing import HashlibAccumulator
+from localflyte.io.hashing import PrecomputedValue
 from localflyte.types.codec import codec_for
 from localflyte.types.packing import pack
 from localflyte.types.packing import unpack
@@ -99,6 +100,20 @@ def test_a_key_may_be_given_or_computed(text: Path) -> None:
     assert File.from_existing_remote("/x", file_cache_key="mine").hash == "mine"
     with pytest.raises(TypeError, match="hash_method"):
         File.from_local_sync(text, hash_method=5)  # type: ignore[arg-type]
+
+
+def test_a_key_that_is_known_already_is_not_computed(text: Path, tmp_path: Path) -> None:
+    made = File.from_local_sync(text, str(tmp_path / "b.txt"), hash_method=PrecomputedValue("known"))
+    assert (made.hash, Path(made.path).read_text()) == ("known", "one\ntwo\n")
+    assert wait(lambda: File.from_local(text, hash_method=PrecomputedValue("known"))).hash == "known"
+    assert File.from_local_sync(text, str(tmp_path / "c.txt")).hash is None
+
+
+def test_each_file_of_several_has_its_own_key_or_none() -> None:
+    files = [File.from_existing_remote("s3://bucket/a", file_cache_key="k"), File.from_existing_remote("s3://bucket/b")]
+    packed = pack(codec_for(list[File]), files)
+    assert [ref.hash for ref in packed.refs] == ["k", ""]
+    assert unpack(codec_for(list[File]), packed) == files
 
 
 def test_a_digest_is_computed_for_each_file_anew(tmp_path: Path) -> None:

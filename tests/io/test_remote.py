@@ -130,6 +130,12 @@ def test_a_folder_is_copied_there_and_back(bucket: str, tmp_path: Path) -> None:
     assert [file.name for file in back.walk_sync()] == ["a.csv", "b.txt", "c.csv", "d.csv"]
 
 
+def test_an_empty_file_is_downloaded_with_its_folder(bucket: str, tmp_path: Path) -> None:
+    fsspec.filesystem("memory").pipe("/bucket/data/deep/empty.bin", b"")
+    copy = Path(Dir[Any](f"{bucket}/deep").download_sync(tmp_path / "copy"))
+    assert {path.name: path.stat().st_size for path in copy.rglob("*") if path.is_file()} == {"c.csv": 10, "d.csv": 17, "empty.bin": 0}
+
+
 def test_streams_go_there_and_back(bucket: str) -> None:
     async def cross() -> list[bytes]:
         async def parts() -> AsyncIterator[bytes]:

@@ -89,6 +89,20 @@ def test_frames_lie_in_structures_too() -> None:
     assert rows(back.frame) == rows(back.more["x"][0])
 
 
+def test_tables_with_notes_lie_in_models_too() -> None:
+    pydantic = pytest.importorskip("pydantic", reason="the models extra is not installed")
+    noted = Annotated[DataFrame, "parquet", {"a": int}]
+    inner = pydantic.create_model(
+        "Inner", one=(DataFrame, ...), more=(list[Annotated[DataFrame, "parquet"]], ...), by_name=(dict[str, noted], ...)
+    )
+    model = pydantic.create_model("Outer", table=(noted, ...), inner=(inner, ...))
+    table = DataFrame.from_df(KINDS["pandas"][1]())
+    back = carry(model(table=table, inner=inner(one=table, more=[table], by_name={"a": table})), model)
+    for each in (back.table, back.inner.one, back.inner.more[0], back.inner.by_name["a"]):
+        assert each.format == "parquet"
+        assert list(each.open(pd.DataFrame).all_sync()["a"]) == [1, 2, 3]
+
+
 @pytest.mark.parametrize("case", KINDS)
 def test_parts_are_the_table(case: str) -> None:
     kind, make = KINDS[case]

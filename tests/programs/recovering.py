@@ -18,6 +18,11 @@ def mark(path: str, what: str) -> None:
 
 
 @env.task
+def shown(loud: bool, times: int | None, word: str) -> str:
+    return " ".join([word.upper() if loud else word] * (times or 1))
+
+
+@env.task
 def first(path: str, x: int) -> int:
     mark(path, "f")
     return x + 1

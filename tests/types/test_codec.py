@@ -8,6 +8,7 @@ import math
 import pathlib
 import uuid
 from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import UTC
 from datetime import date
 from datetime import datetime
@@ -182,6 +183,16 @@ ROUND_TRIPS: list[tuple[Any, Any]] = [
     (Union[list[int], str], [1]),
     (Union[Point, Pair, None], Pair(1)),
     (Union[int, Custom], Custom(1)),
+    (Union[list[dict[str, list[int]]], dict[str, list[int]], int], [{"a": [1], "b": [2, 3]}, {}]),
+    (Union[list[dict[str, list[int]]], dict[str, list[int]], int], {"a": [1]}),
+    (Union[Annotated[str, "a note"], Annotated[int, "another"]], 3),
+    (Annotated[Union[str, int], {"a": "note"}], "x"),
+    (list[list[dict[str, str]] | None] | None, [[{"a": "x"}], None, [{"b": "y"}]]),
+    (dict[str, list[str] | None] | None, {"a": ["x", "y"], "b": None}),
+    (dict[str, Annotated[dict[str, int], "a note"]], {"a": {"b": 1}}),
+    (list[Callable[[int], int]], [abs]),
+    (Iterable[int], [1]),
+    (Box, Box(1, ["a"])),
     (Point, Point(1.0, 2.0)),
     (Node, Node(1, Node(2), [Node(3, Node(4))])),
     (Box[int], Box(1, [2])),
@@ -264,6 +275,9 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (decimal.Decimal, "1", "expected Decimal, got str ('1'); write Decimal('1')"),
     (pathlib.Path, "/a", "expected Path, got str"),
     (list, (1,), "expected list, got tuple of 1"),
+    (list[int] | None, [1, "3"], "[1]: expected int, got str ('3')"),
+    (list[list[dict[str, str]] | None], [[{"a": "x"}], None, [{"b": 3}]], "[2]"),
+    (list[str], {"a": 1}, "expected list[str], got dict of 1"),
 ]
 
 

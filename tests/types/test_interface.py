@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from typing import Annotated
 from typing import Any
 from typing import NamedTuple
+from typing import TypeVar
 
 import pytest
 
 from localflyte.errors import RuntimeDataValidationError
+from localflyte.io import File
 from localflyte.spec.packed import Packed
 from localflyte.types.interface import REQUIRED
 from localflyte.types.interface import Interface
@@ -93,6 +96,10 @@ OUTPUTS: list[tuple[Any, dict[str, str]]] = [
     (Named, {"total": "int", "label": "str"}),
     (list[tuple[int, str]], {"o0": "list[tuple[int, str]]"}),
     (tuple[tuple[int, int], str], {"o0": "tuple[int, int]", "o1": "str"}),
+    (tuple[int, Annotated[str, 42]], {"o0": "int", "o1": "str"}),
+    (dict[str, int], {"o0": "dict[str, int]"}),
+    (File[Any], {"o0": "File"}),
+    (TypeVar("T"), {"o0": "Any"}),
 ]
 
 

@@ -18,6 +18,7 @@ from pydantic import RootModel
 from pydantic import SecretStr
 from pydantic import ValidationError
 
+from localflyte.io import DataFrame
 from localflyte.io import Dir
 from localflyte.io import File
 from localflyte.types.codec import codec_for
@@ -118,6 +119,15 @@ def test_two_equal_models_have_the_same_canonical_form() -> None:
 def test_a_file_has_a_json_schema_and_dumps_to_its_fields() -> None:
     assert Outer.model_json_schema()["$defs"]["Outer"]["properties"]["file"]["anyOf"][0]["title"] == "File"
     assert Outer(name="a", inner=Inner(size=1), file=File("/a")).model_dump()["file"]["path"] == "/a"
+
+
+@pytest.mark.parametrize(("kind", "place"), [(File, "path"), (Dir, "path"), (DataFrame, "uri")])
+def test_the_schema_of_a_reference_says_in_a_few_words_what_it_is(kind: Any, place: str) -> None:
+    schema = kind.model_json_schema()
+    assert schema["x-flyte-type"] == kind.__name__.lower()
+    assert len(schema["description"]) < 50
+    assert (schema["required"], schema["properties"]["format"]) == ([place], {"type": "string", "default": ""})
+    assert schema["properties"]["hash"] == {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}
 
 
 def test_pydantic_is_not_imported_for_anyone_else() -> None:

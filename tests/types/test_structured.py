@@ -155,6 +155,81 @@ class Mixed(pydantic.BaseModel):
     table: DataFrame | None = None
 
 
+class Ink(StrEnum):
+    LINE = "line"
+    FILL = "fill"
+
+
+class Line(pydantic.BaseModel):
+    ink: Literal[Ink.LINE] = Ink.LINE
+    size: float = 0.0
+
+
+class Fill(pydantic.BaseModel):
+    ink: Literal[Ink.FILL] = Ink.FILL
+    size: float = 0.0
+
+
+class Painted(pydantic.BaseModel):
+    stroke: Annotated[Union[Line, Fill], pydantic.Field(discriminator="ink")]
+
+
+class Element(pydantic.BaseModel):
+    name: str
+    shape: Circle | None = None
+    status: Status | None = None
+    level: Level | None = None
+    tags: dict[str, str] | None = None
+    numbers: list[int] | None = None
+
+
+class Page(pydantic.BaseModel):
+    elements: list[Element]
+    maybe: list[Element | None] = []
+    deep: dict[str, dict[str, Element]] = {}
+    several: list[dict[str, Element]] = []
+
+
+class Loose(pydantic.BaseModel):
+    either: Union[int, bool, str, float]
+    by_number: dict[int, File] = {}
+    flags: list[dict[int, bool]] = []
+    tables: dict[int, dict[int, int]] = {}
+    any_dict: dict = {}  # type: ignore[type-arg]
+
+
+class Named(pydantic.BaseModel):
+    action: Literal["a", "a+"]
+
+
+class Listed(pydantic.BaseModel):
+    actions: list[Union[Circle, Named]]
+
+
+@pydantic.dataclasses.dataclass
+class Checked:
+    level: Level
+    content: Optional[Content] = None
+    numbers: list[int] = pydantic.Field(default_factory=list)
+
+
+@dataclass
+class Grid:
+    cells: dict[str, list[Optional[Union[int, str, Level, float, bool]]]]
+
+
+class Point2(TypedDict):
+    x: float
+    y: float
+
+
+class Maybe(NamedTuple):
+    x: Optional[int]
+    point: Point
+    shapes: dict[str, Circle]
+    files: list[File]
+
+
 class Query(pydantic.BaseModel):
     query: str
     name: str = "default"
@@ -227,6 +302,25 @@ VALUES: list[tuple[Any, Any]] = [
         ),
     ),
     (Mixed, Mixed(status=Status.OPEN, point=Point(1))),
+    (Painted, Painted(stroke=Fill(size=2))),
+    (Page, Page(elements=[Element(name="bare")], maybe=[Element(name="a"), None])),
+    (
+        Page,
+        Page(
+            elements=[Element(name="a", shape=Circle(), status=Status.DONE, level=Level.HIGH, tags={"a": "b"}, numbers=[1, 2])],
+            deep={"a": {"b": Element(name="c")}},
+            several=[{"a": Element(name="d", level=Level.LOW)}, {}],
+        ),
+    ),
+    *((Loose, Loose(either=either)) for either in (1, True, 1.0, "x")),
+    (Loose, Loose(either=0, by_number={0: File("/a"), -1: File("/b")}, flags=[{0: False}], tables={1: {-1: 0}}, any_dict={"a": 1})),
+    (Named | Listed, Named(action="a+")),
+    (Named | Listed, Listed(actions=[Named(action="a"), Circle(radius=1)])),
+    (Checked, Checked(Level.HIGH, CONTENT, [1])),
+    (Grid, Grid({"all": [None, "x", Level.LOW, 1, -1.0, True]})),
+    (tuple[Point2, Point2], ({"x": 1.0, "y": 2.0}, {"x": 3.0, "y": 4.0})),
+    (Maybe, Maybe(None, Point(1), {"a": Circle()}, [File("/a"), File("/b", hash="k")])),
+    (Point | Frozen, Frozen("a")),
     # unions
     (Circle | Square, Square(side=1)),
     (Point | Circle | None, None),
@@ -275,6 +369,9 @@ READ: list[tuple[Any, Any, Any]] = [
     (Query | None, {"query": "q", "tags": {"a": "b"}}, Query(query="q", tags={"a": "b"})),
     (Asked, {"query": {"query": "q"}, "shapes": [{"radius": 1}]}, Asked(Query(query="q"), [Circle(radius=1)])),
     (Drawing, {"shape": {"kind": "square", "side": 2}}, Drawing(shape=Square(side=2))),
+    (Painted, {"stroke": {"ink": "line", "size": 1}}, Painted(stroke=Line(size=1))),
+    (Painted, {"stroke": {"ink": Ink.FILL, "size": 1}}, Painted(stroke=Fill(size=1))),
+    (Checked, {"level": "h", "numbers": [1]}, Checked(Level.HIGH, None, [1])),
     (list[Status], ["OPEN", Status.DONE], [Status.OPEN, Status.DONE]),
 ]
 
@@ -297,6 +394,7 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (Query, {"name": "n"}, "(?s)expected Query: .*query.*Field required"),
     (Drawing, {"shape": {"kind": "star"}}, "(?s)expected Drawing: .*star.*circle"),
     (Drawing, {"shape": {"side": 2}}, "(?s)expected Drawing: .*kind"),
+    (Painted, {"stroke": {"ink": "dots", "size": 1}}, "(?s)expected Painted: .*dots"),
     (tuple[int, str], (1,), "expected .*2 values"),
     (tuple[int, str], (1, 2), r"\[1\]: expected str, got int"),
     (Pair, (1, "x", 2), r"expected Pair \(2 values\)"),
