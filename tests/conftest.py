@@ -38,7 +38,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 #: What the kernel kills for want of memory it counts for the whole machine, and a process that is killed at that moment may have been
-#: one of those. So tests that have it kill, and tests that say why something was killed, never run at the same time.
+#: one of those. So tests that have it kill, and tests that say why something was killed, never run at the same time; nor do those that
+#: count the containers of the engine.
 KERNEL = (
     "tests/containers/",
     "tests/engine/test_examples_of_limits",
@@ -49,6 +50,7 @@ KERNEL = (
     "tests/faults/test_signals",
     "tests/faults/test_task",
     "tests/faults/test_workers",
+    "tests/images/test_with_engine",
     "tests/launch/test_wall",
     "tests/launch/test_watch",
 )

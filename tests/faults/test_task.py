@@ -165,7 +165,7 @@ def test_row_11_a_flood_blocks_nothing_costs_the_engine_no_memory_and_is_kept_up
     flyte.with_runcontext(name="flood", sinks=[lambda _: None]).run(misbehaving.floods, megabytes=200)
     assert me.memory_info().rss - before < 32 << 20
     for stream in ("out", "err"):
-        log = home / "runs" / "flood" / "logs" / f"a0.0.{stream}"
+        log = home / "runs" / "flood" / "logs" / f"a0.0.{stream}.txt"
         assert 0 < log.stat().st_size < 101_000
         assert b"localflyte" in log.read_bytes()[-300:]
 
