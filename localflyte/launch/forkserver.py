@@ -56,9 +56,8 @@ class ForkServerHandle:
         max_frame_bytes: int,
     ) -> None:
         self.spec = spec
-        self.alive = False
+        self.alive = self.died_importing = False
         self.death = ""
-        self.died_importing = False
         self.is_lent = False  # to the one call that its container is for
         self.version = ""  # of its Python, once it has come up
         self.refused: RuntimeSystemError | None = None
@@ -74,8 +73,7 @@ class ForkServerHandle:
         self._waiting: deque[anyio.Event] = deque()
         self._generation = 0  # loads asked for
         self._loaded = 0  # loads done; a child knows what was loaded when it was forked
-        self._refusals = 0
-        self._bare = 0
+        self._refusals = self._bare = 0
         self._loads: dict[str, tuple[anyio.Event, list[str]]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = -1
@@ -115,17 +113,15 @@ class ForkServerHandle:
             if self._channel is not None:
                 self._channel.send("load", module, file)
                 self._fork_ahead()
-        loaded, problem = entry
         waited = 0.0
-        while not loaded.is_set():
+        while not entry[0].is_set():
             with anyio.move_on_after(PATIENCE):
-                await loaded.wait()
+                await entry[0].wait()
+                break
             waited += PATIENCE
-            if not loaded.is_set() and not self.version:
+            if not self.version or self.importing != module:
                 self._lose_patience(waited)
-            elif not loaded.is_set() and self.importing != module:
-                raise ServerBusyError
-        return problem[0]
+        return entry[1][0]
 
     @property
     def importing(self) -> str:

@@ -95,7 +95,7 @@ left = numpy.random.default_rng(1).random((200, 200))
 right = left @ left.T + numpy.eye(200)  # with all threads, in the process that will fork
 assert thread_count() == 1, threads()
 several = 0
-for turn in range(200):
+for turn in range(100):
     pid = fork()
     if not pid:
         signal.alarm(60)       # a child that hangs is an error, and not the end of the test's patience
@@ -113,7 +113,7 @@ def test_children_multiply_matrices_with_threads_of_their_own() -> None:
     """OpenBLAS ends its threads when the process forks, and starts them again where they are needed."""
     pytest.importorskip("numpy", reason="the frames extra is not installed")
     (several,) = run(PRODUCTS, OPENBLAS_NUM_THREADS="2")
-    assert int(several) in ((200,) if (os.cpu_count() or 1) > 1 else (0, 200))
+    assert int(several) in ((100,) if (os.cpu_count() or 1) > 1 else (0, 100))
 
 
 TABLES = """
@@ -127,7 +127,7 @@ assert thread_count() == 1
 table = pandas.DataFrame({"number": range(10_000), "text": [str(number % 97) for number in range(10_000)]})
 place = tempfile.mkdtemp()
 assert thread_count() == 1
-for turn in range(200):
+for turn in range(100):
     pid = fork()
     if not pid:
         signal.alarm(60)
