@@ -55,6 +55,7 @@ class Proxy:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self._heard = threading.Condition()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -64,6 +65,11 @@ class Proxy:
     def pages_asked(self) -> list[str]:
         """Who was asked for something by a page, and not by the browser itself."""
         return [line for line in self.asked if not any(host in line for host in _ITS_OWN)]
+
+    def wait_for(self, host: str) -> None:
+        """Wait until somebody is asked: a frame may load after its page has."""
+        with self._heard:
+            assert self._heard.wait_for(lambda: any(host in line for line in self.asked), ANSWERS_WITHIN)
 
     def close(self) -> None:
         """Stop listening."""
@@ -80,7 +86,10 @@ class Proxy:
                 return
             with connection, contextlib.suppress(OSError):
                 connection.settimeout(1.0)
-                self.asked.append(connection.recv(4096).decode("latin-1").partition("\r\n")[0])
+                line = connection.recv(4096).decode("latin-1").partition("\r\n")[0]
+                with self._heard:
+                    self.asked.append(line)
+                    self._heard.notify_all()
 
 
 class Browser:

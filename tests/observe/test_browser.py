@@ -187,6 +187,7 @@ class TestReach:
         body = "".join(f"<script src=https://{host}/x.js></script>" for host in ("cdn.plot.ly", "elsewhere.test"))
         with Browser(tmp_path / "profile") as browser:
             browser.open(saved(tmp_path, "report.html", render_report("t", "", [("main", body)])))
+            browser.proxy.wait_for("cdn.plot.ly")
             assert {line.split()[1] for line in browser.proxy.pages_asked} == {"cdn.plot.ly:443"}
 
     def test_what_asks_is_seen(self, tmp_path: Path) -> None:
