@@ -125,7 +125,7 @@ def test_a_failure_shows_what_the_step_said_and_leaves_nothing(built: Built, tmp
     assert "at step " in str(caught.value)
     assert f"exit 7': {built.settings.container_engine} ended with " in str(caught.value)
     assert "this is why\n" in str(caught.value).partition("It said:")[2]
-    assert everything(built) == before
+    assert set(everything(built)) <= set(before)  # what an earlier test has let go may go meanwhile
     assert list((built.settings.home / "images").iterdir()) == []
 
 
