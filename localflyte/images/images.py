@@ -90,7 +90,7 @@ class Images:
         if terms is None:
             return Decision("host")
         recipe = read_recipe(terms, names or {})
-        return decide(recipe, await self.engine(), self.settings)
+        return await self._decide(recipe)
 
     async def engine(self) -> Search:
         """:return: the container engine of this machine, or why there is none; looked for once"""
@@ -110,6 +110,11 @@ class Images:
         if self._envs is not None:
             self._envs.close()
 
+    async def _decide(self, recipe: Recipe) -> Decision:
+        # An engine that hangs takes seconds to be found out, and here it would not be used.
+        is_unused = self.settings.image_policy in ("host", "venv")
+        return decide(recipe, Search(None) if is_unused else await self.engine(), self.settings)
+
     async def _make(self, key: str, recipe: Recipe, say: Say, fresh: bool) -> Way:
         making = self._made[key] = _Making()
         try:
@@ -125,7 +130,7 @@ class Images:
             making.over.set()
 
     async def _work(self, key: str, recipe: Recipe, say: Say, fresh: bool) -> Way:
-        decision = decide(recipe, await self.engine(), self.settings)
+        decision = await self._decide(recipe)
         match decision.way:
             case "host":
                 return Host(notice=decision.notice)

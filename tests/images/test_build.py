@@ -342,3 +342,9 @@ def test_check_makes_nothing(docker: FakeDocker, asked: Asked) -> None:
     assert {call[0] for call in docker.calls()} == {"version", "info"}
     host = Asked(replace(asked.settings, image_policy="host"))
     assert isinstance(host.ready(DEMO), Host)
+
+
+def test_no_engine_is_asked_where_none_would_be_used(docker: FakeDocker, asked: Asked) -> None:
+    host = Asked(replace(asked.settings, image_policy="host"))
+    host.ready(DEMO)
+    assert docker.calls() == []
