@@ -146,9 +146,13 @@ def test_the_next_start_removes_what_a_killed_engine_left(engine: str, home: Pat
     assert process.stdout is not None
     assert any(b"started" in line for line in process.stdout)
     started = psutil.Process(process.pid).children(recursive=True)
+    for each in started:
+        each.suspend()  # the process of the call would remove its container if it saw the engine's command end before its own end
     process.kill()
     process.wait()
     process.stdout.close()
+    for each in started:
+        each.kill()
     psutil.wait_procs(started, timeout=5)
     left = subprocess.run(
         [engine, "ps", "-q", "--filter", "label=localflyte.engine"], capture_output=True, text=True, check=True
