@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ParamSpec
@@ -27,6 +26,8 @@ from localflyte.errors import ModuleLoadError
 from localflyte.initialize import get_init_config
 from localflyte.initialize import image_names
 from localflyte.initialize import is_initialized
+from localflyte.runcontext import several
+from localflyte.runcontext import sort_options
 from localflyte.runobject import Run
 from localflyte.spec.options import Options
 from localflyte.spec.run import RunRequest
@@ -40,43 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ("Run", "Runner", "rerun", "run", "with_runcontext")
 
-#: Options of with_runcontext that say something to a cluster's server; here they are kept with the run and change nothing.
-_NOTED = (
-    "annotations",
-    "copy_bundle_to",
-    "copy_style",
-    "debug",
-    "labels",
-    "service_account",
-    "version",
-)
-#: Options that tasks are told by a variable.
-_VARIABLES = {
-    "log_level": "LOG_LEVEL",
-    "user_log_level": "USER_LOG_LEVEL",
-    "log_format": "LOG_FORMAT",
-    "reset_root_logger": "FLYTE_RESET_ROOT_LOGGER",
-}
-_REFUSED = {
-    "tracked_strict": "there is no control plane to report to on this machine",
-    "run_base_dir": "localflyte gives every run a folder of its own; set LOCALFLYTE_HOME or raw_data_path",
-}
-#: Options that are fields of RunRequest under the same name.
-_OWN = (
-    "cache_lookup_scope",
-    "check_determinism",
-    "custom_context",
-    "disable_run_cache",
-    "domain",
-    "explain",
-    "force_rerun_actions",
-    "max_action_concurrency",
-    "name",
-    "overwrite_cache",
-    "project",
-    "recover",
-    "trigger",
-)
 _MODES = ("local", "remote", "hybrid", None)
 
 P = ParamSpec("P")
@@ -104,8 +68,8 @@ class Runner:
         self._sinks = tuple(sinks)
         self._strict_remote: bool | None = options.pop("strict_remote", None)
         self._copy_style = str(options.get("copy_style") or "loaded_modules")
-        self._notifications = _several(options.pop("notifications", None))
-        self._own, self._shared = _sort_options(options)
+        self._notifications = several(options.pop("notifications", None))
+        self._own, self._shared = sort_options(options)
 
     @_Watched
     async def run(self, task: Any, *args: Any, **kwargs: Any) -> Run:
@@ -147,9 +111,17 @@ class Runner:
     @dual
     async def rerun(self, run_name: str, *args: Any, **kwargs: Any) -> Run:
         """As `rerun`, under the options of this runner."""
+        from localflyte.runs.history import read_start
+
         folder, task, values, asked = _again(run_name, *args, **kwargs)
-        runner = copy(self)
-        runner._own = {**self._own, "recover": folder if asked["recover"] else "", "force_rerun_actions": asked["force_rerun_actions"]}
+        runner, start = copy(self), read_start(folder)
+        said = {key: {**getattr(start, key), **self._own.get(key, {})} for key in ("labels", "annotations")}
+        runner._own = {
+            **self._own,
+            **said,
+            "recover": folder if asked["recover"] else "",
+            "force_rerun_actions": asked["force_rerun_actions"],
+        }
         return await runner.run.aio(task, **values)
 
     async def _finish(self, request: RunRequest, look: Callable[[], tuple[str, ...]]) -> RunResult:
@@ -300,71 +272,6 @@ def _whose() -> dict[str, str]:
         return {}
     config = get_init_config()
     return {key: value for key in ("project", "domain") if (value := getattr(config, key))}
-
-
-def _sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options | None]:
-    """:return: what concerns the run alone, and what its actions inherit"""
-    said = {key: value for key, value in options.items() if value is not None}
-    for key in ("tracked", "preserve_original_types", "dry_run", "_tracker"):
-        if said.pop(key, None) and key == "dry_run":
-            raise ValueError("dry_run=True: localflyte has nothing to show without running yet. Leave it out to run.")
-    for key, reason in _REFUSED.items():
-        if said.pop(key, None):
-            raise ValueError(f"with_runcontext({key}=...) is refused: {reason}.")
-    _check(said)
-    shared = {key: said.pop(key) for key in ("env_vars", "queue", "interruptible") if key in said}
-    if "task_queue" in said:
-        shared["queue"] = said.pop("task_queue")
-    if variables := {name: _variable(said.pop(key)) for key, name in _VARIABLES.items() if key in said}:
-        shared["env_vars"] = {**{name: text for name, text in variables.items() if text}, **shared.get("env_vars", {})}
-    notes = {key: repr(said.pop(key)) for key in _NOTED if key in said}
-    own: dict[str, Any] = {"notes": notes} if notes else {}
-    if isinstance(start := said.pop("run_start_time", None), datetime):
-        own["run_start_time"] = start.timestamp()
-    if "interactive_mode" in said:
-        own["interactive"] = bool(said.pop("interactive_mode"))
-    if raw := said.pop("raw_data_path", None):
-        own["raw_data_path"] = os.path.abspath(getattr(raw, "path", raw))
-    for key in _OWN:
-        if key in said:
-            own[key] = said.pop(key)
-    if said:
-        from difflib import get_close_matches
-
-        name = next(iter(said))
-        near = get_close_matches(name, [*RunRequest.__dataclass_fields__, "env_vars", "queue", "strict_remote", *_NOTED], 1)
-        raise TypeError(f"with_runcontext() has no option {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
-    return own, Options(**shared) if shared else None
-
-
-def _variable(value: Any) -> str:
-    """:return: how a variable says what an option of logging is; empty where it says nothing"""
-    return ("1" if value else "") if isinstance(value, bool) else str(value)
-
-
-def _several(notifications: Any) -> tuple[Any, ...]:
-    return tuple(notifications) if isinstance(notifications, list | tuple) else () if notifications is None else (notifications,)
-
-
-def _check(said: Mapping[str, Any]) -> None:
-    concurrency = said.get("max_action_concurrency", 0)
-    if concurrency < 0 or concurrency == 1:
-        raise ValueError(f"max_action_concurrency must be 0 (no limit) or at least 2 (a parent and its child), got {concurrency}")
-    if said.get("copy_style") == "none" and not said.get("version"):
-        raise ValueError("copy_style='none' needs version=...: without a code bundle a cluster finds the code by its version")
-    if said.get("copy_style") == "custom":
-        raise ValueError("copy_style='custom' cannot be used with run: give 'loaded_modules', 'all' or 'none'")
-    for key, value in (said.get("env_vars") or {}).items():
-        if not isinstance(value, str):
-            raise ValueError(f"env_vars[{key!r}] must be a str, got {value!r}: write {str(value)!r}")
-    if said.get("cache_lookup_scope", "global") not in ("global", "project-domain"):
-        raise ValueError(f"cache_lookup_scope must be 'global' or 'project-domain', got {said['cache_lookup_scope']!r}")
-    if "name" in said:
-        from localflyte.runs.names import check_run_name
-
-        check_run_name(said["name"])
-    if "queue" in said and "task_queue" in said:
-        raise ValueError("queue= and task_queue= are two words for one setting; give one of them")
 
 
 def _said(options: Options | None) -> dict[str, Any]:

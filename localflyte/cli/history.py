@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import replace
 from pathlib import Path
@@ -41,15 +42,16 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=20, metavar="N", help="How many to list; 20 by default.")
 @click.option("--task", metavar="TASK", help="Only runs of this task, by its full name or the part after the last dot.")
 @click.option("--trigger", metavar="NAME", help="Only runs that this trigger started.")
+@click.option("--label", "labels", metavar="KEY[=VALUE]", multiple=True, help="Only runs with this label; repeatable.")
 @click.option("--status", metavar="STATUS", help=f"Only runs of this status: {', '.join(State)}.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def runs(limit: int, task: str | None, trigger: str | None, status: str | None, as_json: bool) -> int:
+def runs(limit: int, task: str | None, trigger: str | None, labels: tuple[str, ...], status: str | None, as_json: bool) -> int:
     """List the runs of this machine, newest first."""
     wanted = _state(status)
     # Filtered before they are cut off, or a rare status would never be found.
-    is_some = task is not None or trigger is not None or wanted is not None
+    is_some = task is not None or trigger is not None or wanted is not None or bool(labels)
     every = list_runs(load_settings().home, limit=None if is_some else limit)
-    rows = [row for row in every if _is_wanted(row, wanted, task) and trigger in (None, row.trigger)]
+    rows = [row for row in every if _is_wanted(row, wanted, task) and trigger in (None, row.trigger) and _has(row, labels)]
     for row in rows[:limit]:
         print(json.dumps({**asdict(row), "status": row.status.value}) if as_json else _line(row))
     if not rows and not as_json:
@@ -59,6 +61,12 @@ def runs(limit: int, task: str | None, trigger: str | None, status: str | None, 
 
 def _is_wanted(row: RunSummary, state: State | None, task: str | None) -> bool:
     return (state is None or row.status is state) and (task is None or task in {row.task, row.task.rpartition(".")[2]})
+
+
+def _has(row: RunSummary, labels: tuple[str, ...]) -> bool:
+    """:return: whether a run has each label, with the value that is given where one is"""
+    asked = [label.partition("=") for label in labels]
+    return all(key in row.labels and (not equals or row.labels[key] == value) for key, equals, value in asked)
 
 
 def _state(text: str | None) -> State | None:
@@ -78,9 +86,14 @@ def _line(row: RunSummary) -> str:
         clock(row.started, with_date=True),
         f"{duration(row.seconds):>7}",
         one_line(row.task) + (f" (trigger {one_line(row.trigger)})" if row.trigger else ""),
+        _pairs(row.labels),
         one_line(row.error, 80),
     ]
     return "  ".join(columns).rstrip()
+
+
+def _pairs(said: Mapping[str, str]) -> str:
+    return " ".join(one_line(f"{key}={value}", 80) for key, value in said.items())
 
 
 def _spoken(state: State) -> str:
@@ -157,11 +170,11 @@ def _pages(record: RunRecord) -> list[str]:
 
 
 def _origin(record: RunRecord) -> list[str]:
-    """:return: what started the run, where that was not a person"""
-    if not record.trigger:
-        return []
+    """:return: what started the run, where that was not a person, and what was said of it"""
     due = f", due {clock(record.due, with_date=True)}" if record.due is not None else ""
-    return [f"  started by trigger {one_line(record.trigger)}{due}"]
+    by = [f"  started by trigger {one_line(record.trigger)}{due}"] if record.trigger else []
+    said = (("labels", record.labels), ("annotations", record.annotations))
+    return [*by, *(f"  {name} {_pairs(pairs)}" for name, pairs in said if pairs)]
 
 
 def _action(action: ActionRecord) -> str:

@@ -111,6 +111,7 @@ class Engine:
                 origin: dict[str, Any] = {"parent": parent.run.name if parent else None}
                 if request.trigger:
                     origin |= {"trigger": request.trigger, "due": request.run_start_time}
+                origin |= {key: dict(said) for key in ("labels", "annotations") if (said := getattr(request, key))}
                 run.emit("run.started", task=call.task, pid=me.pid, born=me.born, file=request.invocation.plan.task.file, **origin)
                 await self._prepare_recall(call)
                 for text in request.notices:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -149,6 +150,7 @@ def render_index(record: RunRecord, run_dir: str = "") -> str:
     when = f", started {clock(record.started, with_date=True)}" if record.started is not None else ""
     when += f" by trigger <code>{escape(one_line(record.trigger))}</code>" if record.trigger else ""
     parts.append(f'<div class="soft">run <code>{escape(one_line(record.name))}</code>{place}{when}</div>')
+    parts.extend(_said(record))
     parts.extend(_facts(record))
     parts.extend(_reports(record))
     parts.extend(_errors(record, run_dir))
@@ -161,6 +163,14 @@ def render_index(record: RunRecord, run_dir: str = "") -> str:
     parts.extend(_notices(record))
     parts.append("<footer>Written by localflyte. Nothing on this page is fetched, and no script runs.</footer></main></body></html>\n")
     return "\n".join(parts)
+
+
+def _said(record: RunRecord) -> Iterator[str]:
+    """:return: the labels and annotations, a line each"""
+    for name, pairs in (("labels", record.labels), ("annotations", record.annotations)):
+        if pairs:
+            codes = (f"<code>{escape(one_line(f'{key}={value}'))}</code>" for key, value in pairs.items())
+            yield f'<div class="soft">{name} {" ".join(codes)}</div>'
 
 
 def _facts(record: RunRecord) -> list[str]:

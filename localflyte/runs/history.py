@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from typing import BinaryIO
 
 from localflyte.errors import RunNotFoundError
@@ -23,7 +25,7 @@ from localflyte.runs.record import RunRecord
 from localflyte.runs.record import State
 from localflyte.spec.event import Event
 
-__all__ = ("RunSummary", "find_run", "list_runs", "load_run", "read_run")
+__all__ = ("RunSummary", "find_run", "list_runs", "load_run", "read_run", "read_start")
 
 HEAD = 64 * 1024  # bytes in which a journal's first line ends
 TAIL = 16 * 1024  # bytes of a journal's end that hold its last line, unless a long traceback is in it
@@ -45,6 +47,7 @@ class RunSummary:
     """The error in one line, empty when there is none."""
     trigger: str = ""
     """The trigger that started it, empty for most."""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def list_runs(home: str | os.PathLike[str], limit: int | None = None) -> list[RunSummary]:
@@ -140,14 +143,20 @@ def _started_at(event: Event | None, path: str) -> float:
         return 0.0
 
 
-def _summarise(path: str, first: Event | None, at: float) -> RunSummary:
+def read_start(path: str) -> RunRecord:
+    """Read what the first line of a run's journal says of it, which may be nothing."""
+    return _record(path, _first_event(path))
+
+
+def _record(path: str, *events: Event | None) -> RunRecord:
     recorder = Recorder(os.path.basename(path), path)
-    if first is not None:
-        recorder(first)
-    last = _last_event(path)
-    if last is not None:
-        recorder(last)
-    record = recorder.record
+    for event in filter(None, events):
+        recorder(event)
+    return recorder.record
+
+
+def _summarise(path: str, first: Event | None, at: float) -> RunSummary:
+    record = _record(path, first, _last_event(path))
     status = record.status
     if status is State.RUNNING and Life(record.pid, record.born).is_over:
         status = State.LOST
@@ -161,6 +170,7 @@ def _summarise(path: str, first: Event | None, at: float) -> RunSummary:
         seconds=record.seconds,
         error=error,
         trigger=record.trigger,
+        labels=record.labels,
     )
 
 

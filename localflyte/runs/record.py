@@ -115,6 +115,8 @@ class RunRecord:
     """The trigger that started it, empty for most."""
     due: float | None = None
     """When that was due."""
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
     pid: int = 0
     born: str = ""
     """When the engine's process started, as `localflyte.runs.lives` tells it; a pid alone may belong to somebody else by now."""
@@ -161,6 +163,7 @@ class Recorder:
         record.task, record.file, record.pid = _text(data.get("task")), _text(data.get("file")), _integer(data.get("pid"))
         record.parent = _text(data.get("parent"))
         record.trigger, record.due = _text(data.get("trigger")), _number(data.get("due"))
+        record.labels, record.annotations = _texts(data.get("labels")), _texts(data.get("annotations"))
         record.born, record.started = _text(data.get("born")), event.at
 
     def _run_finished(self, event: Event) -> None:
@@ -242,6 +245,10 @@ _STATES: Mapping[object, State] = {state.value: state for state in State}
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {str(key): _text(text) for key, text in value.items()} if isinstance(value, Mapping) else {}
 
 
 def _links(value: Any) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 Order is a contract, per action: queued < hit or miss < started < ended < stored < finished; a hit has no attempt.
 
 kind               data
-run.started        task, file, parent; pid and born of the engine's process; trigger, and when that was due
+run.started        task, file, parent; pid and born of the engine's process; trigger, and when that was due; labels and annotations
 action.queued      task, short_name, parent, group; links [{name, uri}] where it has any
 action.hit         key, why: where from
 action.miss        key, parts {component: digest or text}, why (empty where nobody asked)

@@ -70,8 +70,10 @@ class RunRequest:
     """What the person has to know of the options that were given; said at the start."""
     parting: tuple[str, ...] = ()
     """What the person has to know of the program; said at the end, however the run ends."""
-    notes: Mapping[str, Any] = field(default_factory=dict)
-    """What was asked for that has no meaning on one machine; kept with the run, never acted on."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What runs are found by; kept with the run, and nothing is done because of them."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """What is noted on the run; kept with it like labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

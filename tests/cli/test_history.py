@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write_run(home: Path, name: str, at: float, *, task: str = "env.main", status: str = "succeeded", trigger: str = "") -> Path:
+def write_run(home: Path, name: str, at: float, *, task: str = "env.main", status: str = "succeeded", **started: Any) -> Path:
     folder = home / "runs" / name
     journal = Journal(str(folder))
     failed = status == "failed"
@@ -31,7 +31,7 @@ def write_run(home: Path, name: str, at: float, *, task: str = "env.main", statu
     def tell(kind: str, action: str = "", **data: Any) -> None:
         journal(Event(kind, name, action, at, data))
 
-    tell("run.started", task=task, name=name, pid=1, file="f.py", **({"trigger": trigger, "due": at - 5.0} if trigger else {}))
+    tell("run.started", task=task, name=name, pid=1, file="f.py", **started)
     tell("action.queued", "a0", task=task, short_name="main", parent="", group="")
     tell("attempt.started", "a0", attempt=0, pid=1)
     tell("action.queued", "b1x", task="env.child", short_name="child", parent="a0", group="first")
@@ -153,7 +153,7 @@ def test_show_as_json_has_each_action_once(runs: Path, capsys: pytest.CaptureFix
 
 def test_what_a_trigger_started_says_so(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In the listing, where they can be chosen, in the tree of the run, and as JSON."""
-    write_run(runs, "rc4", 1_700_000_020.0, trigger="nightly")
+    write_run(runs, "rc4", 1_700_000_020.0, trigger="nightly", due=1_700_000_015.0)
     assert main(["runs", "--trigger", "nightly", "-n", "1"]) == 0
     (line,) = lines(capsys)
     assert line.startswith("rc4 ")
@@ -165,6 +165,22 @@ def test_what_a_trigger_started_says_so(runs: Path, capsys: pytest.CaptureFixtur
     assert json.loads(capsys.readouterr().out)["trigger"] == "nightly"
     assert main(["runs", "--trigger", "weekly"]) == 0
     assert capsys.readouterr().err == "No runs.\n"
+
+
+def test_runs_are_found_by_their_labels(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a value or by the key alone; all that are asked for have to be there. The tree shows annotations too."""
+    write_run(runs, "rc4", 1_700_000_020.0, labels={"team": "ml", "stage": "a=b"}, annotations={"why": "a\ntest"})
+    write_run(runs, "rc5", 1_700_000_030.0, labels={"team": "web"})
+    for asked, found in (("team", ["rc5", "rc4"]), ("team=ml", ["rc4"]), ("stage=a=b", ["rc4"]), ("tea", []), ("team=", [])):
+        assert main(["runs", "--json", "--label", asked]) == 0
+        assert [json.loads(line)["name"] for line in lines(capsys)] == found
+    assert main(["runs", "--label", "team=ml", "--label", "stage"]) == 0
+    (line,) = lines(capsys)
+    assert line.endswith("env.main  team=ml stage=a=b")
+    assert main(["show", "rc4"]) == 0
+    told = lines(capsys)
+    assert "  labels team=ml stage=a=b" in told
+    assert "  annotations why=a test" in told
 
 
 @pytest.mark.parametrize(("name", "shown"), [("ra", "ra1"), ("last", "rb2"), ("rb3", "rb3")])

@@ -15,6 +15,7 @@ import localflyte as flyte
 from localflyte import errors
 from localflyte.api.resolve import plan_for
 from localflyte.cli import main
+from localflyte.runs.history import load_run
 from localflyte.runs.recall import FILE
 
 
@@ -69,6 +70,19 @@ def test_what_was_recovered_can_be_recovered_again(home: Path, path: str) -> Non
     mend(path)
     assert flyte.rerun("again", recover=True).outputs()[0] == RESULT
     assert ran(path) == Counter(m=1, l=1, n=1, b=1)
+
+
+def test_labels_and_annotations_are_kept_with_a_run_and_with_what_runs_it_again(home: Path, path: str) -> None:
+    """What a rerun says itself is added, key by key, as a cluster does it."""
+    with pytest.raises(errors.RuntimeUserError, match="not mended"):
+        flyte.with_runcontext(name="broken", labels={"team": "ml", "stage": "one"}, annotations={"why": "a test"}).run(
+            recovering.main, path
+        )
+    mend(path)
+    again = flyte.with_runcontext(labels={"stage": "two"}).rerun("broken")
+    first, second = (load_run(home, name) for name in ("broken", again.name))
+    assert (first.labels, first.annotations) == ({"team": "ml", "stage": "one"}, {"why": "a test"})
+    assert (second.labels, second.annotations) == ({"team": "ml", "stage": "two"}, {"why": "a test"})
 
 
 def test_other_inputs_are_other_actions(home: Path, path: str) -> None:

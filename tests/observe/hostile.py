@@ -80,7 +80,7 @@ def hostile_run(canary: str) -> RunRecord:
     error = {"kind": canary, "code": canary, "message": canary, "traceback": canary}
     recorder = Recorder(canary, f"/tmp/{canary}")
     for event in [
-        stream.event("run.started", task=canary, file=canary, pid=1, trigger=canary),
+        stream.event("run.started", task=canary, file=canary, pid=1, trigger=canary, labels={canary: canary}, annotations={canary: canary}),
         stream.queue("a0", canary, group=canary),
         *stream.call(canary, canary, "a0", error=error),
         *(event for place in range(600) for event in stream.call(f"{canary}{place}", canary, "a0")),
