@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from localflyte.errors import RuntimeUserError
 from localflyte.images.engines import Engine
 from localflyte.settings import Settings
 from localflyte.spec.plan import ResourceTerms
 
-__all__ = ("PROCESSES", "limit_options", "mount_option", "network_options", "user_options")
+__all__ = ("PROCESSES", "gpu_options", "limit_options", "mount_option", "network_options", "user_options")
 
 PROCESSES = 4096
 LEAST_CPU = 0.01
@@ -60,3 +61,13 @@ def limit_options(resources: ResourceTerms, memory: int | None, cores: float) ->
         yield f"--cpus={max(LEAST_CPU, min(cpu, cores)):.3f}"
     if resources.shm:
         yield f"--shm-size={resources.shm}"
+
+
+def gpu_options(engine: Engine, resources: ResourceTerms, gpus: Sequence[str]) -> Iterator[str]:
+    """Have the GPUs of the machine in the container of a task that asks for one. Which of them are its own CUDA_VISIBLE_DEVICES says, as
+    outside of containers; so all of them are there, with the numbers that they have here.
+
+    :param gpus: of this machine; without any the task takes the CPU, as outside of containers
+    """
+    if resources.gpu and gpus:
+        yield "--device=nvidia.com/gpu=all" if engine.name == "podman" else "--gpus=all"

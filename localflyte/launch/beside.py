@@ -19,6 +19,7 @@ import anyio.to_thread
 from localflyte.errors import ImageBuildError
 from localflyte.images.engines import Engine
 from localflyte.images.images import Images
+from localflyte.images.options import gpu_options
 from localflyte.images.options import limit_options
 from localflyte.images.options import network_options
 from localflyte.images.options import user_options
@@ -27,6 +28,7 @@ from localflyte.launch.containers import LABEL
 from localflyte.launch.containers import container_memory
 from localflyte.launch.containers import end_left_containers
 from localflyte.launch.containers import new_name
+from localflyte.launch.gpus import visible_gpus
 from localflyte.launch.machine import usable_cores
 from localflyte.launch.servers import RunView
 from localflyte.runs.lives import my_life
@@ -103,6 +105,7 @@ class Besides:
         options = [
             "--init", "--pull=never", "--name", name, "--label", f"{LABEL}={my_life()}",
             *network_options(self._settings), *user_options(way.engine), *limit_options(plan.resources, memory, cores),
+            *gpu_options(way.engine, plan.resources, visible_gpus()),
         ]  # fmt: skip
         terms = {
             "program": way.engine.program,

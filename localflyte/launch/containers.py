@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localflyte.images.engines import Engine
+from localflyte.images.options import gpu_options
 from localflyte.images.options import limit_options
 from localflyte.images.options import mount_option
 from localflyte.images.options import network_options
@@ -23,6 +24,7 @@ from localflyte.images.options import user_options
 from localflyte.images.ways import Container
 from localflyte.launch.footing import INSIDE
 from localflyte.launch.footing import runtime_folders
+from localflyte.launch.gpus import visible_gpus
 from localflyte.launch.relay import PROGRAM
 from localflyte.launch.start import Started
 from localflyte.runs.lives import Life
@@ -87,7 +89,7 @@ def write_commands(
         "-i", "--rm", "--init", "--pull=never", "--name", name,
         "--label", f"{LABEL}={my_life()}",
         "--env", "PYTHONSAFEPATH=1",
-        *network_options(settings), *user_options(way.engine), *limits,
+        *network_options(settings), *user_options(way.engine), *limits, *gpu_options(way.engine, resources, visible_gpus()),
         *(word for mount in mounts for word in ("--mount", mount)),
         "--entrypoint", python,
     ]  # fmt: skip

@@ -79,6 +79,12 @@ def test_limits_are_those_of_the_whole_container(tmp_path: Path) -> None:
     assert {f"--memory={64 * MIB + containers.OWN_BYTES}", "--cpus=1.500"} <= set(pair)
 
 
+def test_gpus_of_the_machine_are_in_the_container_of_a_task_that_asks_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert "--gpus=all" in commands(tmp_path, resources=ResourceTerms(gpu=1)).run
+    assert "--gpus=all" not in commands(tmp_path).run
+
+
 def test_more_cores_than_the_engine_has_are_not_asked_of_it(tmp_path: Path) -> None:
     small = Container(engine=Engine(name="docker", program="docker", version="24", cpus=1), image="i", name="i")
     assert "--cpus=1.000" in commands(tmp_path, small, ResourceTerms(cpu=2.0)).run

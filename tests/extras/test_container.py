@@ -145,6 +145,15 @@ class TestRunning:
         assert {"--memory=67108864", "--memory-swap=67108864", "--cpus=1.000", "--network=none", "--pull=never"} <= set(command)
         assert command[command.index("--label") + 1].startswith("localflyte.engine=")
 
+    def test_it_is_told_which_gpus_are_its_own(self, plain: PlainDocker, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+        task = flyte.extras.ContainerTask(
+            "uses_gpu", boxes.IMAGE, ["sh", "-c", "printf %s $CUDA_VISIBLE_DEVICES > /var/outputs/told"],
+            outputs={"told": str}, resources=flyte.Resources(gpu=1),
+        )  # fmt: skip
+        assert flyte.run(task).outputs()[0] == "4"
+        assert "--gpus=all" in plain.calls("run")[0]
+
     def test_nothing_is_left_of_the_run_but_what_was_asked_for(self, home: Path) -> None:
         flyte.run(boxes.greet, name="x")
         assert not list(home.glob("runs/*/containers/*"))

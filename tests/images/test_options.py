@@ -9,6 +9,7 @@ import pytest
 
 from localflyte.errors import RuntimeUserError
 from localflyte.images.engines import Engine
+from localflyte.images.options import gpu_options
 from localflyte.images.options import limit_options
 from localflyte.images.options import mount_option
 from localflyte.images.options import network_options
@@ -46,3 +47,12 @@ def test_limits_are_those_of_the_task_and_no_more_cores_than_there_are() -> None
     assert list(limit_options(ResourceTerms(), None, 2.0)) == ["--pids-limit=4096"]
     options = list(limit_options(ResourceTerms(cpu=8.0, shm=5), 7, 2.0))
     assert options[1:] == ["--memory=7", "--memory-swap=7", "--cpus=2.000", "--shm-size=5"]
+
+
+@pytest.mark.parametrize(("name", "option"), [("docker", "--gpus=all"), ("podman", "--device=nvidia.com/gpu=all")])
+def test_gpus_are_there_where_the_machine_has_any_and_the_task_asks_for_one(name: str, option: str) -> None:
+    """Which of them it may use it is told by CUDA_VISIBLE_DEVICES; an engine without the drivers would refuse the option for nothing."""
+    engine = Engine(name=name, program=name, version="1", rootless=False)
+    assert list(gpu_options(engine, ResourceTerms(gpu=1), ("0", "1"))) == [option]
+    assert list(gpu_options(engine, ResourceTerms(gpu=1), ())) == []
+    assert list(gpu_options(engine, ResourceTerms(cpu=1.0), ("0",))) == []
