@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -15,13 +16,15 @@ from psutil import pid_exists
 
 from localflyte.errors import ImageBuildError
 from localflyte.images.dockerfile import refuse_passwords
-from localflyte.images.ignore import Ignore
-from localflyte.images.ignore import read_ignore
 from localflyte.images.projects import project_requirements
 from localflyte.images.projects import script_requirements
 from localflyte.images.recipe import Recipe
+from localflyte.spec.ignore import Ignore
+from localflyte.spec.ignore import kept_paths
 from localflyte.spec.image_layers import Layer
 from localflyte.spec.image_layers import adds
+from localflyte.spec.image_layers import ignore_of
+from localflyte.spec.image_layers import ignored_by
 
 __all__ = ("context_folder", "fill_context", "remove_abandoned")
 
@@ -59,14 +62,14 @@ async def fill_context(folder: Path, recipe: Recipe, home: Path) -> None:
 
 
 def _lay(folder: Path, recipe: Recipe, exported: Mapping[Layer, str]) -> None:
-    ignored = [path for layer in recipe.layers if layer.kind == "dockerignore" for path in layer.paths()]
+    ignored = ignored_by(recipe.layers)
     for number, layer in enumerate(recipe.layers):
         if adds(layer):
             _bring(layer, folder / str(number), exported, ignored)
     refuse_passwords(recipe, (path.read_text(encoding="utf-8") for path in folder.glob("*/requirements.txt")))
 
 
-def _bring(layer: Layer, into: Path, exported: Mapping[Layer, str], ignored: list[str]) -> None:
+def _bring(layer: Layer, into: Path, exported: Mapping[Layer, str], ignored: Sequence[str]) -> None:
     match layer.kind:
         case "requirements":
             _write(into, Path(layer.get("file")).read_text(encoding="utf-8"))
@@ -75,7 +78,8 @@ def _bring(layer: Layer, into: Path, exported: Mapping[Layer, str], ignored: lis
         case "uv_project":
             _write(into, exported[layer])
             if layer.get("project_install_mode") == "install_project":
-                copy_tree(Path(layer.get("pyproject")).parent, into / "project", read_ignore(ignored))
+                source = Path(layer.get("pyproject")).parent
+                copy_tree(source, into / "project", ignore_of(str(source), ignored))
         case "wheels":
             _wheels(Path(layer.get("wheel_dir")), into, layer.get("package_name"))
         case "source_file":
@@ -85,7 +89,7 @@ def _bring(layer: Layer, into: Path, exported: Mapping[Layer, str], ignored: lis
             source = Path(layer.get("src"))
             if not source.is_dir():
                 raise ImageBuildError(f"with_source_folder: {source} is not a folder; with_source_file copies a file")
-            copy_tree(source, into, read_ignore([*ignored, str(source / ".dockerignore")]))
+            copy_tree(source, into, ignore_of(str(source), ignored))
 
 
 def _wheels(folder: Path, into: Path, package: str) -> None:
@@ -100,20 +104,13 @@ def _wheels(folder: Path, into: Path, package: str) -> None:
 def copy_tree(source: Path, into: Path, ignore: Ignore) -> None:
     """Copy a folder, links as links, without what is ignored and without what is no file."""
     into.mkdir()
-    for parent, folders, files in os.walk(source):
-        place = os.path.relpath(parent, source)
-        seen = {name: os.path.normpath(os.path.join(place, name)) for name in (*folders, *files)}
-        if not ignore.takes_back:
-            folders[:] = [name for name in folders if not ignore.leaves_out(seen[name])]
-        for name, path in seen.items():
-            whole, target = Path(parent, name), into / path
-            if ignore.leaves_out(path):
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if whole.is_symlink() or whole.is_file():
-                shutil.copy2(whole, target, follow_symlinks=False)
-            elif whole.is_dir():
-                target.mkdir(exist_ok=True)
+    for path in kept_paths(str(source), ignore):
+        whole, target = source / path, into / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if whole.is_symlink() or whole.is_file():
+            shutil.copy2(whole, target, follow_symlinks=False)
+        elif whole.is_dir():
+            target.mkdir(exist_ok=True)
 
 
 def _write(into: Path, requirements: str) -> None:

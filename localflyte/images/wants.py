@@ -21,6 +21,8 @@ from localflyte.spec.digest import sha256
 from localflyte.spec.image_layers import Layer
 from localflyte.spec.image_layers import adds
 from localflyte.spec.image_layers import content_digest
+from localflyte.spec.image_layers import ignore_of
+from localflyte.spec.image_layers import ignored_by
 
 __all__ = ("Wants", "read_wants")
 
@@ -88,7 +90,7 @@ async def read_wants(recipe: Recipe, home: Path) -> Wants:
             content.append(content_digest(layer.get("wheel_dir")))
         if layer.get("project_install_mode") == "install_project":
             projects.append(str(Path(layer.get("pyproject")).parent))
-            content.append(content_digest(projects[-1]))
+            content.append(content_digest(projects[-1], ignore_of(projects[-1], ignored_by(recipe.layers))))
     return Wants(
         lines=tuple(lines),
         sources=tuple(dict.fromkeys(sources)),

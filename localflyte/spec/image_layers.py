@@ -30,6 +30,9 @@ from typing import Any
 from typing import TypeGuard
 
 from localflyte.spec.digest import sha256
+from localflyte.spec.ignore import Ignore
+from localflyte.spec.ignore import kept_paths
+from localflyte.spec.ignore import read_ignore
 from localflyte.spec.plan import SecretTerms
 from localflyte.spec.secret import Secret
 from localflyte.spec.secret import SecretRequest
@@ -43,6 +46,8 @@ __all__ = (
     "absolute",
     "adds",
     "content_digest",
+    "ignore_of",
+    "ignored_by",
     "image_digest",
     "mounts",
     "pip_options",
@@ -61,9 +66,6 @@ DIST = "dist"
 
 #: The options that name a file or a folder on this machine.
 PATHS = frozenset(("file", "wheel_dir", "script", "pyproject", "uvlock", "poetry_lock", "manifest", "pixi_lock", "src", "path"))
-
-#: Folders that tools make beside sources: they change without the sources changing.
-_MADE_BY_TOOLS = frozenset(("__pycache__", ".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache"))
 
 Option = str | bool | tuple[Any, ...] | None
 
@@ -111,15 +113,22 @@ class Layer:
         if manifest is not None and os.path.basename(manifest) not in ("pixi.toml", "pyproject.toml"):
             raise ValueError(f"pixi only finds manifests that are called pixi.toml or pyproject.toml, not {manifest}")
 
-    def content(self) -> str:
-        """:return: what it is made of as text that is the same on every machine: the content of its files, not their place"""
-        files = {name: content_digest(value) for name, value in self.options if name in PATHS and isinstance(value, str)}
+    def content(self, ignored: Sequence[str] = ()) -> str:
+        """Tell what it is made of: the content of its files, not their place, without those that are left out.
+
+        :param ignored: the .dockerignore files of its image
+        :return: text that is the same on every machine
+        """
+        files = {name: self._digest(name, value, ignored) for name, value in self.options if name in PATHS and isinstance(value, str)}
         parts = [f"{name}={files.get(name) or repr(_plain(value))}" for name, value in self.options]
         if self.get("project_install_mode") == "install_project":
-            parts.append(content_digest(os.path.dirname(self.get("pyproject") or self.get("manifest"))))
+            parts.append(self._digest("project", os.path.dirname(self.get("pyproject") or self.get("manifest")), ignored))
         elif self.kind in ("uv_script", "pixi_script"):
             parts = [f"script={_script_digest(self.get('script'))}", *parts[1:]]
         return f"{self.kind}({', '.join(parts)})"
+
+    def _digest(self, name: str, path: str, ignored: Sequence[str]) -> str:
+        return content_digest(path, ignore_of(path, ignored) if name in ("src", "project") and os.path.isdir(path) else None)
 
 
 def PythonWheels(  # noqa: N802 - Flyte's name
@@ -185,10 +194,24 @@ def adds(layer: Layer) -> bool:
     return not (layer.kind in ("dockerignore", "code_bundle") or (layer.kind in ("pip", "apt") and not layer.get("packages")))
 
 
-def image_digest(dockerfile: str | None, base: str, layers: Iterable[Layer]) -> str:
+def image_digest(dockerfile: str | None, base: str, layers: Sequence[Layer]) -> str:
     """:return: SHA-256 over the base, or the Dockerfile, and the layers with the content of their files, which are read"""
     first = content_digest(dockerfile) if dockerfile else base
-    return sha256("\n".join((first, *(layer.content() for layer in layers))).encode("utf-8", "surrogateescape"))
+    ignored = ignored_by(layers)
+    return sha256("\n".join((first, *(layer.content(ignored) for layer in layers))).encode("utf-8", "surrogateescape"))
+
+
+def ignored_by(layers: Iterable[Layer]) -> list[str]:
+    """:return: the .dockerignore files that the layers name"""
+    return [path for layer in layers if layer.kind == "dockerignore" for path in layer.paths()]
+
+
+def ignore_of(folder: str, ignored: Sequence[str]) -> Ignore:
+    """Read what is left out of a folder that is copied: by its own .dockerignore, and by those of its image.
+
+    :param ignored: the latter
+    """
+    return read_ignore([*ignored, os.path.join(folder, ".dockerignore")])
 
 
 def absolute(path: AnyPath) -> str:
@@ -196,10 +219,13 @@ def absolute(path: AnyPath) -> str:
     return os.path.abspath(os.fspath(path))
 
 
-def content_digest(path: str) -> str:
-    """Digest a file, or all files of a folder with their names; a path that does not exist stands for itself."""
+def content_digest(path: str, ignore: Ignore | None = None) -> str:
+    """Digest a file, or all files of a folder with their names; a path that does not exist stands for itself.
+
+    :param ignore: what is left out of a folder; what tools make is left out at any rate
+    """
     if os.path.isdir(path):
-        return sha256("\n".join(_listing(path)).encode())
+        return sha256("\n".join(_listing(path, ignore or Ignore())).encode())
     try:
         with open(path, "rb") as file:
             return sha256(file.read())
@@ -219,13 +245,9 @@ def _is_path(item: object) -> TypeGuard[str]:
     return isinstance(item, str) and "/" in item
 
 
-def _listing(folder: str) -> list[str]:
-    lines = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _MADE_BY_TOOLS)
-        paths = [os.path.join(parent, name) for name in sorted(files)]
-        lines += [f"{os.path.relpath(path, folder)} {content_digest(path)}" for path in paths]
-    return lines
+def _listing(folder: str, ignore: Ignore) -> list[str]:
+    whole = {path: os.path.join(folder, path) for path in kept_paths(folder, ignore)}
+    return [f"{path} {content_digest(place)}" for path, place in whole.items() if not os.path.isdir(place)]
 
 
 def _script_digest(path: str) -> str:

@@ -298,6 +298,25 @@ def test_digest_of_a_folder(tmp_path: Path) -> None:
     assert content_digest(str(tmp_path / "src")) != before
 
 
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("installed", [True, False])
+def test_digest_leaves_out_what_a_dockerignore_leaves_out(tmp_path: Path, named: bool, installed: bool) -> None:
+    """Test that what is not copied makes no other image: named for the image, or in the folder itself."""
+    source = tmp_path / "src"
+    (source / "data").mkdir(parents=True)
+    (source / "pyproject.toml").write_text("[project]")
+    ignore = (tmp_path if named else source) / ".dockerignore"
+    ignore.write_text("data\n**/*.log\n")
+    image = DEBIAN.with_uv_project(source / "pyproject.toml", project_install_mode="install_project")
+    image = (image if installed else DEBIAN.with_source_folder(source)).with_dockerignore(ignore)
+    before = image.digest
+    for name in ("data/big.bin", "data/a.log", "b.log", "m.pyc"):
+        (source / name).write_text(name)
+        assert image.digest == before, name
+    (source / "m.py").write_text("1")
+    assert image.digest != before
+
+
 def test_digest_of_a_project_that_is_installed(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]")
     images = [

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterator
 
-__all__ = ("Ignore", "read_ignore")
+__all__ = ("Ignore", "kept_paths", "read_ignore")
 
-#: What tools make beside sources.
-ALWAYS = ("**/__pycache__", "**/.git", "**/.venv", "**/.mypy_cache", "**/.ruff_cache", "**/.pytest_cache")
+#: What tools make beside sources: it changes without the sources changing.
+ALWAYS = (
+    "**/__pycache__", "**/*.pyc", "**/*.egg-info", "**/.git", "**/.venv", "**/.mypy_cache", "**/.ruff_cache", "**/.pytest_cache",
+)  # fmt: skip
 
 
 class Ignore:
@@ -42,7 +45,26 @@ class Ignore:
 
 def read_ignore(paths: Iterable[str]) -> Ignore:
     """Read the rules of several files, of which some may not be there."""
-    return Ignore(line for path in paths if Path(path).is_file() for line in Path(path).read_text(encoding="utf-8").splitlines())
+    lines: list[str] = []
+    for path in paths:
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8") as file:
+                lines += file.read().splitlines()
+    return Ignore(lines)
+
+
+def kept_paths(folder: str, ignore: Ignore) -> Iterator[str]:
+    """Walk through a folder, past what is left out.
+
+    :return: each folder and file below it, seen from there, a folder before what is in it
+    """
+    for parent, folders, files in os.walk(folder):
+        place = os.path.relpath(parent, folder)
+        seen = {name: os.path.normpath(os.path.join(place, name)) for name in sorted((*folders, *files))}
+        if not ignore.takes_back:
+            folders[:] = [name for name in folders if not ignore.leaves_out(seen[name])]
+        folders.sort()
+        yield from (path for path in seen.values() if not ignore.leaves_out(path))
 
 
 def _expression(parts: list[str]) -> str:

@@ -7,20 +7,30 @@ from pathlib import Path
 import pytest
 
 from localflyte.images.context import copy_tree
-from localflyte.images.ignore import Ignore
-from localflyte.images.ignore import read_ignore
+from localflyte.spec.ignore import Ignore
+from localflyte.spec.ignore import read_ignore
 
 
 @pytest.mark.parametrize(
     ("lines", "out", "kept"),
     [
-        ([], ["__pycache__/a.pyc", "a/__pycache__", ".git/config", "x/.venv/bin/python"], ["a.py", "gitignore", "x.git"]),
+        (
+            [],
+            ["__pycache__/a.pyc", "a/__pycache__", ".git/config", "x/.venv/bin/python", "a.pyc", "a/b.egg-info/x"],
+            ["a.py", "gitignore", "x.git"],
+        ),
         (["data"], ["data", "data/a/b"], ["data2", "a/data"]),
         (["/data/"], ["data/a"], ["a/data"]),
         (["*.csv"], ["a.csv"], ["b/a.csv", "a.csvs"]),
         (["**/*.csv"], ["a.csv", "b/c/a.csv"], ["a.py"]),
         (["a/**"], ["a/b", "a/b/c"], ["b/a"]),
         (["a/**/z"], ["a/z", "a/b/c/z"], ["a/zz"]),
+        (["temp/*"], ["temp/a", "temp/a/b/deep"], ["temp", "other/a"]),
+        (["**/*/*.log"], ["logs/a.log", "a/b/c.log"], ["a.log"]),
+        (["**/*test*/**"], ["src/mytest/f"], ["src/f"]),
+        (["  *.log  ", "\t*.tmp\t"], ["a.log", "a.tmp"], ["a.py"]),
+        (["*.txt", "!important.txt", "temp.txt"], ["a.txt", "temp.txt"], ["important.txt"]),
+        (["secrets/**", "!secrets/public", "!secrets/public/**"], ["secrets/key"], ["secrets/public/cert.pem"]),
         (["?.txt", "[ab]x"], ["1.txt", "ax"], ["12.txt", "cx", "/.txt"]),
         (["a\\*b", "c.d"], ["a*b", "c.d"], ["axb", "cxd"]),
         (["*", "!keep", "# comment", "", "!"], ["a", "b/c"], ["keep", "keep/x"]),
