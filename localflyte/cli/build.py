@@ -14,8 +14,8 @@ import click
 
 from localflyte.cli.exits import ExitCode
 from localflyte.cli.exits import say
-from localflyte.cli.loading import check_file
-from localflyte.cli.loading import load_program
+from localflyte.cli.gathering import gather
+from localflyte.cli.gathering import gathering_options
 from localflyte.observe.text import duration
 from localflyte.spec.plan import Plan
 
@@ -39,22 +39,29 @@ class Wanted:
 @click.option("--force", is_flag=True, help="Build again what was kept.")
 @click.option("--image", "images", multiple=True, metavar="NAME=URI", help="What Image.from_ref_name(NAME) is; repeatable.")
 @click.option("--root-dir", metavar="DIR", help="Root of the project, put on sys.path; the current folder by default.")
+@gathering_options
 @click.argument("file", metavar="FILE")
 @click.argument("names", metavar="[ENVIRONMENT]...", nargs=-1)
-def build(push_dry_run: bool, force: bool, images: tuple[str, ...], root_dir: str | None, file: str, names: tuple[str, ...]) -> int:
+def build(
+    push_dry_run: bool,
+    force: bool,
+    images: tuple[str, ...],
+    root_dir: str | None,
+    copy_style: str,
+    file: str,
+    names: tuple[str, ...],
+    **scope: bool,
+) -> int:
     """Make the images ready that the environments of FILE, and what they depend on, need: one line for each says what it came to.
 
     Without a container engine an image of Python packages becomes an environment of this machine, as it does in a run.
     """
     from localflyte.api.sync import run_blocking
-    from localflyte.cli.deploy import environments_in
     from localflyte.cli.deployment import plan_deployment
 
-    module = load_program(check_file(file), root_dir=root_dir, images=images)
+    roots = gather(file, root_dir=root_dir, images=images, **scope)
     try:
-        deployment = plan_deployment(
-            environments_in(module), names, root=os.path.abspath(root_dir or os.getcwd()), copy_style="loaded_modules"
-        )
+        deployment = plan_deployment(roots, names, root=os.path.abspath(root_dir or os.getcwd()), copy_style=copy_style)
     except LookupError as error:
         raise click.UsageError(f"{file}: {error.args[0]}") from None
     wanted = _wanted((environment.name, environment.plans) for environment in deployment.environments)

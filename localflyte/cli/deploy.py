@@ -5,64 +5,44 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from collections.abc import Sequence
 from dataclasses import asdict
-from types import ModuleType
 from typing import Any
 
 import click
 
-from localflyte.api.environment import Environment
-from localflyte.api.registry import environments
 from localflyte.cli.deployment import Deployed
 from localflyte.cli.deployment import Deployment
 from localflyte.cli.deployment import plan_deployment
 from localflyte.cli.exits import ExitCode
 from localflyte.cli.exits import say
-from localflyte.cli.loading import check_file
-from localflyte.cli.loading import files_of
-from localflyte.cli.loading import import_file
-from localflyte.cli.loading import load_program
+from localflyte.cli.gathering import gather
+from localflyte.cli.gathering import gathering_options
 from localflyte.observe.text import duration
 from localflyte.observe.text import one_line
 from localflyte.observe.text import size
 from localflyte.spec.plan import Plan
 
-__all__ = ("deploy", "environments_in")
+__all__ = ("deploy",)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--dry-run", "--dryrun", is_flag=True, help="Print what would be deployed. Without it, a cluster is needed.")
 @click.option("--root-dir", metavar="DIR", help="Root of the project, put on sys.path; the current folder by default.")
-@click.option(
-    "--copy-style", type=click.Choice(["loaded_modules", "all", "none"]), default="loaded_modules", help="What the code bundle would hold."
-)
-@click.option("--all", "everything", is_flag=True, help="Also the environments of the modules that FILE imports; FILE may be a folder.")
-@click.option("-r", "--recursive", is_flag=True, help="As --all, with the folders below.")
+@gathering_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.argument("file", metavar="FILE")
 @click.argument("names", metavar="[ENVIRONMENT]...", nargs=-1)
-def deploy(
-    dry_run: bool,
-    root_dir: str | None,
-    copy_style: str,
-    everything: bool,
-    recursive: bool,
-    as_json: bool,
-    file: str,
-    names: tuple[str, ...],
-) -> int:
+def deploy(dry_run: bool, root_dir: str | None, copy_style: str, as_json: bool, file: str, names: tuple[str, ...], **scope: bool) -> int:
     """Print what a cluster would be given of FILE: its environments and what they depend on, with their tasks, images, resources, queues
     and secrets (by name). What a deployment would be refused for, or would fail for once it is there, comes last, and the exit code is 1.
     What passes on this machine and may break in a pod is told as a warning.
     """
-    paths = files_of(file, recursive=recursive) if everything or recursive else [check_file(file)]
     if not dry_run:
         raise click.UsageError(
             f"deploying needs a Flyte cluster and the flyte SDK; `localflyte deploy --dry-run {file}` shows what it gets"
         )
+    roots = gather(file, root_dir=root_dir, **scope)
     try:
-        roots = _everything(paths, root_dir) if everything or recursive else environments_in(load_program(paths[0], root_dir=root_dir))
         deployment = plan_deployment(roots, names, root=os.path.abspath(root_dir or os.getcwd()), copy_style=copy_style)
     except LookupError as error:
         raise click.UsageError(f"{file}: {error.args[0]}") from None
@@ -73,17 +53,6 @@ def deploy(
     for problem in (*deployment.problems, *(f"strict-remote: {each}" for each in deployment.findings)):
         say(problem)
     return ExitCode.FAILED if deployment.problems else ExitCode.SUCCEEDED
-
-
-def environments_in(program: ModuleType) -> list[Environment]:
-    return [value for value in vars(program).values() if isinstance(value, Environment)]
-
-
-def _everything(paths: Sequence[str], root_dir: str | None) -> list[Environment]:
-    known = len(environments())
-    for path in paths:
-        load_program(path, root_dir=root_dir, load=import_file)
-    return environments()[known:]
 
 
 def _as_row(deployment: Deployment) -> dict[str, Any]:

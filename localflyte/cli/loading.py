@@ -145,6 +145,8 @@ def load_program(
     except SystemExit as error:
         guard = "guard that with `if __name__ == '__main__':`"
         say(f"{os.path.relpath(path)} ended itself while it was loaded (exit code {error.code}); {guard}")
+    except click.ClickException as error:  # what a program says to people itself needs no traceback
+        say(f"{os.path.relpath(path)} could not be loaded: {error.format_message()}")
     except BaseException as error:  # noqa: BLE001 - the user's module may raise anything
         from localflyte.cli.tracebacks import print_traceback
 

@@ -21,7 +21,9 @@ With --recover, what its actions gave is taken from there, where they succeeded 
 others are carried. What gave more than 64 KiB is carried again."""
 
 
-def _rerun(ctx: click.Context, /, run: str, inputs: tuple[str, ...], recover: bool, force: tuple[str, ...], **options: Any) -> int:
+def _rerun(
+    ctx: click.Context, /, run: str, inputs: tuple[str, ...], recover: bool, force: tuple[str, ...], action_name: str, **options: Any
+) -> int:
     from localflyte.bridges import flyte
     from localflyte.rerunning import prepare_rerun
 
@@ -29,6 +31,8 @@ def _rerun(ctx: click.Context, /, run: str, inputs: tuple[str, ...], recover: bo
     passed = run_context_options(options)
     if force and not recover:
         raise click.UsageError("--force needs --recover: without it everything is carried again")
+    if action_name != "a0":
+        raise click.UsageError(f"--action-name {action_name}: here a run is run again from a0; `localflyte run` runs one task of it")
     flyte.install()
     name = load_named(run).name
     folder, template, before = prepare_rerun(name, {})
@@ -44,7 +48,15 @@ rerun = click.Command(
     help=HELP,
     params=[
         click.Option(["--recover"], is_flag=True, help="Carry only what has not succeeded, or has changed."),
-        click.Option(["--force"], multiple=True, metavar="ACTION", help="With --recover, carry this action again; repeatable."),
+        click.Option(
+            ["--force", "--force-rerun-action", "force"],
+            multiple=True,
+            metavar="ACTION",
+            help="With --recover, carry this action again; repeatable.",
+        ),
+        # Of flyte rerun: the first action is all that can be named, and what has no outputs any more is carried again at any rate.
+        click.Option(["--action-name"], default="a0", hidden=True),
+        click.Option(["--allow-missing-outputs"], is_flag=True, hidden=True, expose_value=False),
         *RUN_OPTIONS,
         click.Argument(["run"], metavar="RUN"),
         click.Argument(["inputs"], nargs=-1, type=click.UNPROCESSED, metavar="[--input value ...]"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from localflyte.api import registry
 from localflyte.cli import main
 
 Build = Callable[..., tuple[int, str, str]]
@@ -91,6 +93,45 @@ def test_only_what_is_named(build: Build) -> None:
     assert "nothing could be pushed: it has no registry= to go to" in build("--push-dry-run", "to_build.py", "one", text=text)[1]
 
 
+@pytest.fixture
+def folder(build: Build, tmp_path: Path) -> Iterator[Build]:
+    """A folder of programs, one below it, and one that cannot be loaded."""
+    (tmp_path / "many" / "below").mkdir(parents=True)
+    for place, name in (("many/imported_env", "shared"), ("many/below/deep", "deep")):
+        text = f'import flyte\nenv = flyte.TaskEnvironment("{name}")\n@env.task\ndef work() -> None: ...\n'
+        (tmp_path / f"{place}.py").write_text(text)
+    (tmp_path / "many" / "main.py").write_text("from many.imported_env import env as _\n")
+    known = list(registry.environments())
+    registry.environments().clear()
+    yield build
+    registry.environments()[:0] = known
+    for name in [name for name in sys.modules if name.partition(".")[0] == "many"]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environments"),
+    [
+        (["--all", "many/main.py"], ["shared"]),
+        (["--all", "many"], ["shared"]),
+        (["-r", "many", "--copy-style", "all"], ["shared, deep"]),
+        (["--all", "-r", "many", "deep"], ["deep"]),
+    ],
+)
+def test_all_builds_for_every_environment(folder: Build, arguments: list[str], environments: list[str]) -> None:
+    code, out, _ = folder(*arguments)
+    assert (code, [line.partition(":")[0] for line in out.splitlines()]) == (0, environments)
+
+
+def test_a_file_that_cannot_be_loaded_ends_it_or_is_left_out(folder: Build, tmp_path: Path) -> None:
+    (tmp_path / "many" / "broken.py").write_text("1 / 0\n")
+    code, out, err = folder("--all", "many")
+    assert (code, out) == (1, "")
+    assert "1 of 3 files could not be loaded: many/broken.py; --ignore-load-errors goes on without them" in err
+    code, out, err = folder("--all", "--ignore-load-errors", "many")
+    assert (code, "many/broken.py could not be loaded: ZeroDivisionError" in err) == (0, True)
+
+
 def test_what_cannot_be_had_is_said_and_the_rest_is_made(build: Build) -> None:
     code, out, err = build("to_build.py")
     assert code == 1
@@ -117,6 +158,7 @@ def test_no_task_no_image(build: Build) -> None:
         (["to_build.py", "nope"], "there is no environment 'nope'"),
         (["--image", "mine=-v/:/host", "to_build.py"], "--image mine=URI needs the URI of an image"),
         (["nowhere.py"], "there is no file 'nowhere.py'"),
+        (["--copy-style", "bogus", "to_build.py"], "'bogus' is not one of 'loaded_modules', 'all', 'none'"),
     ],
 )
 def test_a_wrong_command(build: Build, arguments: list[str], message: str) -> None:

@@ -287,6 +287,12 @@ def test_a_file_that_raises_shows_its_own_frames_and_is_code_1(fake: Fake, capsy
     assert err.splitlines()[-2:] == ["ValueError: no", "localflyte: broken.py could not be loaded: ValueError"]
 
 
+def test_what_a_file_says_to_its_user_needs_no_traceback(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("says.py").write_text("import click\nraise click.ClickException('say which model: --model')\n")
+    assert main(["run", "says.py", "main"]) == 1
+    assert capsys.readouterr().err == "localflyte: says.py could not be loaded: say which model: --model\n"
+
+
 def test_a_file_that_needs_a_missing_module_says_for_whom(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     Path("needs.py").write_text("import no_such_module\n")
     assert main(["run", "needs.py", "main"]) == 1

@@ -159,7 +159,7 @@ def test_the_command_line_recovers(home: Path, path: str, capsys: pytest.Capture
     assert main(["rerun", "--recover", "last"]) == 1
     ran(path)
     mend(path)
-    assert main(["rerun", "--recover", "broken"]) == 0
+    assert main(["rerun", "--recover", "--allow-missing-outputs", "--action-name", "a0", "broken"]) == 0
     assert ran(path) == Counter(m=1, l=1, n=1, b=1)
     assert main(["rerun", "broken", "--x", "3"]) == 0
     assert ran(path)["f"] == 4
@@ -174,7 +174,16 @@ def test_the_command_line_replaces_only_the_inputs_it_is_given(home: Path, path:
     assert "'a'" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(["--force", "a1", "broken"], "--force needs --recover"), (["none"], "none")])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--force", "a1", "broken"], "--force needs --recover"),
+        (["--force-rerun-action", "a1", "broken"], "--force needs --recover"),
+        (["--action-name", "a1", "broken"], "here a run is run again from a0"),
+        (["broken", "--nope", "1"], "there is no input '--nope'"),
+        (["none"], "none"),
+    ],
+)
 def test_what_the_command_line_does_not_understand(
     home: Path, path: str, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
