@@ -144,7 +144,8 @@ def invocation_for(
     interface = task.interface
     values = interface.bind(args, kwargs, task=task.name)
     cached = plan.cache.behavior != "disable"
-    packed = interface.encode_inputs(values, task=task.name, canonical=cached)
+    # Without a cache it is for the name of the action alone, by which a later run finds it again.
+    packed = interface.encode_inputs(values, task=task.name, canonical=cached or None)
     if cached:
         plan, packed = _with_carried_code(plan, packed, interface)
     if context is None and not custom_context and not plan.links:

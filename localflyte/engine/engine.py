@@ -316,11 +316,11 @@ class Engine:
 
 
 def _digest(inputs: Mapping[str, Packed]) -> str:
-    """:return: a digest of the inputs as they were sent: enough to name an action, not to key a cache"""
+    """:return: a digest of the inputs as they were sent, by which an action is named; it reads no content, as the key of a cache does"""
     text = hashlib.sha256()
     for name, value in inputs.items():
         text.update(name.encode())
         text.update(value.canonical or value.data)
         for ref in value.refs:
-            text.update(ref.path.encode("utf-8", "surrogateescape"))
+            text.update((f"given:{ref.hash}" if ref.hash else ref.path).encode("utf-8", "surrogateescape"))
     return text.hexdigest()

@@ -55,11 +55,11 @@ class Interface:
         """
         return bind(self.inputs, self._positional, args, kwargs, task=task)
 
-    def encode_inputs(self, values: Mapping[str, Any], *, task: str, canonical: bool = False) -> dict[str, Packed]:
+    def encode_inputs(self, values: Mapping[str, Any], *, task: str, canonical: bool | None = False) -> dict[str, Packed]:
         """Check and pack the arguments of a call, each by itself.
 
         :param values: what `bind` returned
-        :param canonical: also make the form to hash, for values with a dict or set inside
+        :param canonical: also make the form to hash, for values with a dict or set inside; ``None``: only for what is small
         :raises TypeError: if a value does not have the declared type
         :raises ValueError: if a value of the right type cannot be carried
         """

@@ -20,10 +20,10 @@ from localflyte.types.scope import Resolving
 __all__ = ("pack", "unpack")
 
 
-def pack(codec: Codec, value: Any, canonical: bool = False) -> Packed:
+def pack(codec: Codec, value: Any, canonical: bool | None = False) -> Packed:
     """Encode and pack a value.
 
-    :param canonical: also make the form to hash, if a dict or set is inside
+    :param canonical: also make the form to hash, if a dict or set is inside; ``None``: only for what is small
     :raises TypeTransformerFailedError: if the value does not have the codec's type
     :raises ValueError: if it has, but cannot be carried
     """
@@ -37,7 +37,7 @@ def pack(codec: Codec, value: Any, canonical: bool = False) -> Packed:
         data = packb(wire)
     except OverflowError as error:
         raise ValueError(f"integer out of range: {error}") from error
-    if not canonical:
+    if canonical is False or (canonical is None and len(data) > SMALL):
         return Packed(data, refs)
     hashed = _with_one_nan(wire) if _may_hold_nan(data) else wire
     if codec.order is not no_order:
@@ -48,6 +48,7 @@ def pack(codec: Codec, value: Any, canonical: bool = False) -> Packed:
     return Packed(data, refs, b"" if ordered == data else ordered)
 
 
+SMALL = 1 << 16  # bytes; to order what is larger costs more than its name is worth
 _LARGE = 1 << 14  # bytes; it takes some thousand objects until the garbage collector costs more than it takes to keep it away
 
 #: How the greatest floats begin, and after these infinity and what is no number.

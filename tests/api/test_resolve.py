@@ -27,6 +27,7 @@ from localflyte.spec.retry import RetryStrategy
 from localflyte.spec.reuse import ReusePolicy
 from localflyte.spec.secret import Secret
 from localflyte.spec.timeout import Timeout
+from localflyte.types.packing import SMALL
 from tests.api.conftest import FakePort
 from tests.api.conftest import make_context
 
@@ -234,13 +235,20 @@ class TestInvocation:
         with custom_context(a=1), pytest.raises(TypeError, match=r"custom_context\['a'\] for task env.work must be a str"):  # type: ignore[arg-type]
             invocation_for(TaskEnvironment("env").task(work), (1,), {})
 
-    def test_canonical_forms_are_made_for_the_cache_alone(self) -> None:
+    def test_canonical_forms_are_made_for_the_cache_and_of_what_is_small(self) -> None:
+        """Test that equal calls have one name however a dict was filled, unless it is large and nothing is cached."""
+
         async def of_dict(x: dict[str, int]) -> None: ...
 
         env = TaskEnvironment("env")
         cached = env.task(cache=Cache("override", "v"))(of_dict)
         assert invocation_for(cached, ({"b": 1, "a": 2},), {}).inputs["x"].canonical
-        assert not invocation_for(cached.override(cache="disable"), ({"b": 1, "a": 2},), {}).inputs["x"].canonical
+        plain = cached.override(cache="disable")
+        small = [invocation_for(plain, (each,), {}).inputs["x"] for each in ({"b": 1, "a": 2}, {"a": 2, "b": 1})]
+        assert len({each.canonical or each.data for each in small}) == 1
+        large = {f"key {number}": number for number in range(SMALL)}
+        assert not invocation_for(plain, (large,), {}).inputs["x"].canonical
+        assert invocation_for(cached, (large,), {}).inputs["x"].canonical
 
     @pytest.mark.parametrize(
         ("args", "kwargs", "error", "message"),

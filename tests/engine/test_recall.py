@@ -92,6 +92,18 @@ def test_other_inputs_are_other_actions(home: Path, path: str) -> None:
     assert ran(path) == Counter(m=1, w=1, l=1, n=1, f=1, b=1)
 
 
+@pytest.mark.parametrize(("name", "once"), [("unordered", "c"), ("in_groups", "f")])
+def test_equal_calls_are_found_in_whatever_order_they_are_made(home: Path, path: str, name: str, once: str) -> None:
+    """Dicts and sets in another order are equal, a file counts by the key it was given, and groups are counted apart."""
+    task = getattr(recovering, name)
+    with pytest.raises(errors.RuntimeUserError, match="not mended"):
+        flyte.with_runcontext(name="broken").run(task, path)
+    assert ran(path)[once]
+    mend(path)
+    flyte.rerun("broken", recover=True)
+    assert ran(path) == Counter(b=1)
+
+
 def test_what_was_changed_is_carried_again(home: Path, path: str) -> None:
     break_down(path)
     mend(path)

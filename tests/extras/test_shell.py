@@ -337,9 +337,30 @@ def test_a_call_that_does_not_fit_is_refused(given: dict[str, int], message: str
 
 def test_an_image_is_a_name_or_an_image() -> None:
     image = flyte.Image.from_base("debian:12")
-    assert create("tool", image=image, script="true").as_task().image is image
+    made = create("tool", image=image, script="true")
+    assert made.image is made.as_task().image is image
+    assert create("tool", image="debian:12", script="true").image == "debian:12"
     with pytest.raises(TypeError, match="image of tool must be"):
         create("tool", image=3, script="true")
+
+
+def test_it_has_an_environment_of_its_own() -> None:
+    made = tool()
+    assert (type(made.env), made.env.name, list(made.env.tasks)) == (flyte.TaskEnvironment, "tool", ["tool"])
+    assert made.env is made.env
+    assert made.env.image == flyte.Image.from_base("debian:12")
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_what_it_says_is_shown_unless_that_is_not_wanted(shown: bool) -> None:
+    made = tool(local_logs=False) if not shown else tool()
+    assert (made.local_logs, made.as_task().local_logs) == (shown, shown)
+
+
+def test_inputs_that_differ_in_their_case_are_two(room: Room) -> None:
+    made = saying("{flags.c} {flags.C} {inputs.my_x} {inputs.My_X}", inputs={"c": bool, "C": bool, "my_x": str, "My_X": str})
+    assert words(room, made, c=True, C=False, my_x="a", My_X="b") == ["-c", "a", "b"]
+    assert words(room, made, c=False, C=True, my_x="a", My_X="b") == ["-C", "a", "b"]
 
 
 def test_settings_are_those_of_a_task() -> None:

@@ -68,6 +68,40 @@ async def main(path: str, x: int = 1) -> list[int]:
 
 
 @env.task
+def counts(path: str, names: set[str], ages: dict[str, int], file: File) -> int:
+    mark(path, "c")
+    return len(names) + sum(ages.values())
+
+
+@env.task
+async def unordered(path: str) -> int:
+    """Calls with equal inputs, which it makes in another order and of another file of the same key once the path is mended."""
+    mended = os.path.exists(f"{path}.mended")
+    names = [f"name {number}" for number in range(50)]
+    ages = {"a": 1, "b": 2}
+    if mended:
+        names.reverse()
+        ages = {"b": 2, "a": 1}
+    file = await File.from_local(path, hash_method="of mine", remote_destination=f"{path}.{mended}")
+    return await counts.aio(path, set(names), ages, file) + await breaks.aio(path, 1)
+
+
+@env.task
+async def in_groups(path: str) -> int:
+    """Equal calls, inside of two groups and outside of any, in another order once the path is mended."""
+    order = ["one", "two", ""]
+    if os.path.exists(f"{path}.mended"):
+        order.reverse()
+    for name in order:
+        if name:
+            with flyte.group(name):
+                await first.aio(path, 1)
+        else:
+            await first.aio(path, 1)
+    return await breaks.aio(path, 1)
+
+
+@env.task
 def asks(value: str) -> bool:
     return knows(value)
 

@@ -30,8 +30,17 @@ __all__ = ("Tool", "create")
 class Tool:
     """What `create` makes: await it with its inputs, or put its `env` among the dependencies of another."""
 
-    def __init__(self, task: ContainerTask, inputs: Mapping[str, Input], outputs: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        task: ContainerTask,
+        image: str | Image,
+        inputs: Mapping[str, Input],
+        outputs: Mapping[str, Any],
+        defaults: Mapping[str, Any],
+    ) -> None:
         self.name = task.name
+        self.image = image
+        self.local_logs = task.local_logs
         self.inputs = inputs
         self.outputs = outputs
         self.defaults = defaults
@@ -122,7 +131,7 @@ def create(
         file_input_layout="NAMED_DIR",  # a folder for each file, where it keeps its name: tools look at its ending
         **{"cache": "auto", **settings},
     )
-    return Tool(task, known, outputs, dict(defaults or {}))
+    return Tool(task, image, known, outputs, dict(defaults or {}))
 
 
 def _check_default(name: str, value: Any, inputs: Mapping[str, Input]) -> None:
