@@ -51,6 +51,8 @@ ON_A_CLUSTER = (
 def _unknown(name: str) -> str:
     if os.path.isfile(name):
         return f"{name!r} is a file: `localflyte run {name} TASK` runs a task of it, `python -m localflyte {name}` runs it as a script"
+    if name == "delete":
+        return "`delete` removes what a Flyte cluster keeps; `localflyte cache clear` removes the results that are kept here"
     if name in ON_A_CLUSTER:
         return f"`{name}` needs a Flyte cluster, and localflyte runs tasks on this machine; the commands here are {', '.join(COMMANDS)}"
     if name.endswith(".py"):

@@ -49,6 +49,7 @@ def test_the_help_of_run_says_what_the_exit_codes_mean(capsys: pytest.CaptureFix
         (["rnu"], "there is no command 'rnu'; did you mean 'run'?"),
         (["xyzzy"], "there is no command 'xyzzy'; the commands are run, rerun, runs, show, logs"),
         (["serve"], "`serve` needs a Flyte cluster"),
+        (["delete", "local-cache"], "`localflyte cache clear` removes the results that are kept here"),
         ([__file__], "is a file: `localflyte run "),
         (["--vresion"], "No such option '--vresion'"),
         (["run"], "say which file and which task: localflyte run FILE TASK"),

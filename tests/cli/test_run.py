@@ -167,6 +167,14 @@ def test_options_reach_the_run(fake: Fake) -> None:
     }
 
 
+def test_an_option_of_the_run_and_an_input_may_have_one_name(fake: Fake) -> None:
+    text = "import flyte\n@flyte.TaskEnvironment('named').task\ndef task(project: str, name: str = '') -> None: ...\n"
+    Path("named.py").write_text(text)
+    assert main(["run", "--project", "mine", "--name", "first", "named.py", "task", "--project", "of the task"]) == 0
+    assert (fake.options["project"], fake.options["name"]) == ("mine", "first")
+    assert fake.inputs == {"project": "of the task"}
+
+
 def test_what_images_become(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCALFLYTE_IMAGE_POLICY", "auto")
     assert main(["run", "--image-policy", "host", "program.py", "second"]) == 0

@@ -204,6 +204,15 @@ def test_what_the_command_line_does_not_understand(
     assert words in capsys.readouterr().err
 
 
+def test_the_help_of_a_rerun_lists_the_inputs(home: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    break_down(path)
+    assert main(["rerun", "broken", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "localflyte rerun broken" in text
+    assert "--x int" in text
+    assert ran(path) == Counter()
+
+
 def test_an_input_that_holds_a_secret_is_not_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECALL_SECRET", "do-not-keep-this")
     flyte.with_runcontext(name="secret").run(recovering.asks, "do-not-keep-this")
