@@ -111,7 +111,7 @@ class Recipe:
         if self.dockerfile:
             yield self.dockerfile
         for layer in self.layers:
-            if adds(layer):
+            if adds(layer) or layer.kind == "dockerignore":  # without the latter, what it leaves out would be copied
                 yield from layer.paths()
 
 

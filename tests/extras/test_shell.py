@@ -242,6 +242,8 @@ def test_the_files_of_a_glob_come_as_a_list(tmp_path: Path) -> None:
 
     bed, number = asyncio.run(unpacked((Dir(path=str(tmp_path)), 3)))
     assert ([file.name for file in bed], number) == (["a.bed", "b.bed"], 3)
+    none = tool(outputs={"bed": Glob("*.none")})
+    assert asyncio.run(none.unpacked(Dir(path=str(tmp_path)))) == []
     assert asyncio.run(tool(outputs={"n": int}).unpacked(3)) == 3
     assert asyncio.run(tool().unpacked(None)) is None
 

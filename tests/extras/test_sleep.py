@@ -13,6 +13,8 @@ import localflyte as flyte
 
 def test_it_waits_and_does_nothing_else(home: Path) -> None:
     assert isinstance(sleeping.rest, flyte.extras.SleepTask)
+    assert sleeping.rest.task_type == "core-sleep"
+    assert flyte.run(sleeping.dozes).outputs()[0] is None
     assert flyte.run(sleeping.rest, duration=timedelta(milliseconds=1)).outputs()[0] is None
     assert flyte.run(sleeping.naps, nap=timedelta(0)).outputs()[0] is None
 

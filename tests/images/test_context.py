@@ -95,6 +95,13 @@ def test_a_project_without_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         filled(BASE.with_uv_project(tmp_path / "pyproject.toml"), tmp_path)
 
 
+@pytest.mark.skipif(find_uv() is None, reason="uv is not installed")
+def test_a_project_that_uv_refuses(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\nversion = '1'\n")
+    with pytest.raises(ImageBuildError, match=r"uv cannot say what .*pyproject\.toml needs:[\s\S]*name"):
+        filled(BASE.with_uv_project(tmp_path / "pyproject.toml"), tmp_path)
+
+
 def test_a_password_in_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r.txt").write_text("--index-url https://me:secret@host/simple\na\n")
     with pytest.raises(ImageBuildError, match="names an index with a password in its URL") as caught:

@@ -84,7 +84,11 @@ def test_a_base_that_is_no_name_is_refused_whoever_wrote_it() -> None:
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    for image in (BASE.with_requirements("/nowhere/r.txt"), Image.from_dockerfile("/nowhere/r.txt", registry="r", name="demo")):
+    for image in (
+        BASE.with_requirements("/nowhere/r.txt"),
+        BASE.with_dockerignore("/nowhere/r.txt"),
+        Image.from_dockerfile("/nowhere/r.txt", registry="r", name="demo"),
+    ):
         with pytest.raises(ImageBuildError, match=r"the image demo needs /nowhere/r\.txt, which does not exist"):
             recipe_of(image).check_files()
     (tmp_path / "r.txt").touch()

@@ -21,4 +21,9 @@ def naps(nap: timedelta) -> None:
 
 
 @env.task
+async def dozes(nap: timedelta = timedelta(0)) -> None:
+    raise RuntimeError("a cluster runs no function here")
+
+
+@env.task
 async def restless(seconds: float) -> None: ...
