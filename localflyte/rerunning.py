@@ -34,12 +34,12 @@ def prepare_rerun(run_name: str, inputs: Mapping[str, Any]) -> tuple[str, Any, d
         raise RunNotFoundError(f"There is no run named {run_name!r} in {os.path.dirname(folder)}; `localflyte runs` lists them.")
     kept = request_of(folder)
     task = _task(kept.task, kept.path)
-    known = task.interface.inputs
+    known = task.border.inputs
     unknown = sorted(set(inputs) - set(known))
     if unknown:
         raise ValueError(f"task {task.name} has no input {unknown[0]!r}; its inputs are {', '.join(known) or 'none'}")
     before = {name: value for name, value in kept.inputs.items() if name in known}
-    return folder, task, {**task.interface.decode_inputs(before, task=task.name), **inputs}
+    return folder, task, {**task.border.decode_inputs(before, task=task.name), **inputs}
 
 
 def _task(ref: TaskRef, path: Sequence[str]) -> Any:

@@ -100,14 +100,14 @@ class Run:
     async def outputs(self) -> ActionOutputs:
         """:return: what the root task returned, as Python values of the declared types"""
         if self._outputs is None:
-            value = self._task.interface.decode_outputs(self._packed, task=self.task_name)
+            value = self._task.border.decode_outputs(self._packed, task=self.task_name)
             self._outputs = ActionOutputs(value if len(self._packed) > 1 else (value,))
         return self._outputs
 
     @dual
     async def inputs(self) -> dict[str, Any]:
         """:return: what the root task was called with, as it saw it"""
-        values: dict[str, Any] = self._task.interface.decode_inputs(self._invocation.inputs, task=self.task_name)
+        values: dict[str, Any] = self._task.border.decode_inputs(self._invocation.inputs, task=self.task_name)
         return values
 
     @dual

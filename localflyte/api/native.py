@@ -18,7 +18,7 @@ from localflyte.types.interface import Interface
 from localflyte.types.interface import Output
 from localflyte.types.interface import Parameter
 
-__all__ = ("NativeInterface", "as_interface")
+__all__ = ("NativeInterface", "as_interface", "as_types")
 
 
 class _HasDefault:
@@ -125,6 +125,13 @@ def as_interface(given: Any) -> Any:
         known = default is not Signature.empty and default is not given.has_default
         inputs[name] = Parameter(name, annotation, codec_for(annotation), default if known else REQUIRED)
     return Interface(inputs, {name: Output(name, annotation, codec_for(annotation)) for name, annotation in given.outputs.items()})
+
+
+def as_types(given: Any, func: Any = None) -> Any:
+    """:return: an interface of ours as plain Python types, anything else as it is
+    :param func: the function that has it
+    """
+    return NativeInterface.from_interface(given, getattr(func, "__doc__", None)) if isinstance(given, Interface) else given
 
 
 def _without_literal(annotation: Any) -> Any:

@@ -54,10 +54,10 @@ DEFAULTS = Options(
 
 
 class Declared(Protocol):
-    """What resolving needs to know of a task: its name, its interface, its function, and what each level said."""
+    """What resolving needs to know of a task: its name, its border, its function, and what each level said."""
 
     name: str
-    interface: Interface
+    border: Interface
     parent_env: Any
     parent_env_name: str | None
     call_options: Options
@@ -141,7 +141,7 @@ def invocation_for(
     if run is None and context is not None:
         run = context.run_options
     plan = plan_for(task, call=call, run=run, root=root)
-    interface = task.interface
+    interface = task.border
     values = interface.bind(args, kwargs, task=task.name)
     cached = plan.cache.behavior != "disable"
     # Without a cache it is for the name of the action alone, by which a later run finds it again.
@@ -221,7 +221,7 @@ def _decide(task: Declared, call: Options | None, run: Options | None, root: boo
         task=task.ref(),
         environment=task.parent_env_name or "",
         short_name=said.get("short_name") or task.name.rpartition(".")[2],
-        interface=task.interface.digest_line,
+        interface=task.border.digest_line,
         cache=cache_terms(said["cache"], task.function, image=said["image"], kind=type(task), own=own),
         retries=_retries(said["retries"]),
         timeout=_timeout(said["timeout"]),
@@ -239,7 +239,7 @@ def _decide(task: Declared, call: Options | None, run: Options | None, root: boo
         report=bool(said["report"]),
         max_inline_io_bytes=_limit(said["max_inline_io_bytes"], task.name),
         links=tuple(_link(link) for link in said["links"]),
-        outputs=tuple(task.interface.outputs),
+        outputs=tuple(task.border.outputs),
         declared_at=getattr(task.parent_env() if task.parent_env else None, "declared_at", ""),
     )
 

@@ -23,6 +23,8 @@ from localflyte.api import registry
 from localflyte.api.body import run_body
 from localflyte.api.body import run_steps
 from localflyte.api.context import in_trace
+from localflyte.api.native import as_interface
+from localflyte.api.native import as_types
 from localflyte.api.overriding import NamedOverrides
 from localflyte.api.overriding import Overrides
 from localflyte.api.overriding import one_spelling
@@ -70,7 +72,8 @@ class TaskTemplate(Generic[P, R, F]):
     """
 
     name: str
-    interface: Interface = field(default_factory=_unsaid)
+    interface: Any = field(default_factory=_unsaid)
+    border: Interface = field(init=False)
     short_name: str = field(default_factory=_unsaid)
     task_type: str = "python"
     task_type_version: int = 0
@@ -114,6 +117,8 @@ class TaskTemplate(Generic[P, R, F]):
         self.plans: dict[Any, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
+        if name == "interface" and "border" in self.__dict__:
+            return self.__dict__.setdefault(name, as_types(self.border, self.function))
         if name not in _SHARED or "plans" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
         said = settle((self.call_options, self.task_options, self.environment_options, DEFAULTS))
@@ -127,10 +132,10 @@ class TaskTemplate(Generic[P, R, F]):
             self.plans.clear()
             self.__dict__.pop(name, None)
             return
-        if name == "interface" and value is not None and not isinstance(value, Interface):
-            from localflyte.api.native import as_interface
-
-            value = as_interface(value)
+        if name == "interface":
+            # what values cross by is made once; what people and tools read is made of it when they ask
+            self.__dict__.pop(name, None)
+            name, value = "border", as_interface(value)
         object.__setattr__(self, name, value)
 
     def __dir__(self) -> list[str]:
@@ -157,13 +162,8 @@ class TaskTemplate(Generic[P, R, F]):
 
     @property
     def native_interface(self) -> Any:
-        """The interface as plain Python types."""
-        from localflyte.api.native import NativeInterface
-
-        interface: Any = self.interface
-        if not isinstance(interface, Interface):
-            return interface
-        return NativeInterface.from_interface(interface, getattr(self.function, "__doc__", None))
+        """The interface as plain Python types, under its other name."""
+        return self.interface
 
     @property
     def json_schema(self) -> dict[str, Any]:
@@ -226,7 +226,7 @@ class TaskTemplate(Generic[P, R, F]):
         if not self._call_as_synchronous:
             return cast(R, self._submit(args, kwargs))
         packed = port.call(invocation_for(self, args, kwargs))
-        return cast(R, self.interface.decode_outputs(packed, task=self.name))
+        return cast(R, self.border.decode_outputs(packed, task=self.name))
 
     @overload
     def aio(self: TaskTemplate[P, Coroutine[Any, Any, T], F], *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]: ...
@@ -251,7 +251,7 @@ class TaskTemplate(Generic[P, R, F]):
         if port is None:
             raise RuntimeSystemError("BadContext", f"task {self.name} was called inside a task and awaited outside of any.")
         packed = await port.acall(invocation_for(self, args, kwargs))
-        return self.interface.decode_outputs(packed, task=self.name)
+        return self.border.decode_outputs(packed, task=self.name)
 
     def _call_plainly(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
         try:
@@ -328,7 +328,7 @@ class TaskTemplate(Generic[P, R, F]):
         return object.__new__, (type(self),), self.__getstate__()
 
     def __getstate__(self) -> dict[str, Any]:
-        transient = ("interface", "original", "parent_env", "plans", "_ref", *_SHARED)
+        transient = ("border", "interface", "original", "parent_env", "plans", "_ref", *_SHARED)
         state = {name: value for name, value in self.__dict__.items() if name not in transient}
         function = self.function
         return {**state, **({"like": self.native_interface} if function is None else {"annotations": annotations_of(function, self.name)})}
@@ -354,7 +354,7 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R, F]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if getattr(self, "interface", None) is None:
+        if self.border is None:
             self.interface = Interface.from_function(cast(Any, self.func), task=self.name)
         if not inspect.iscoroutinefunction(self.func):
             self._call_as_synchronous = True

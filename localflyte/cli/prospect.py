@@ -55,7 +55,7 @@ def answer_for_call(past: Past | None, template: TaskTemplate[Any, Any, Any], ar
     :raises click.UsageError: if an input is unknown, or does not fit
     :raises UnusableIndexError: if the store cannot be read
     """
-    interface, task = template.interface, template.name
+    interface, task = template.border, template.name
     given = read_inputs(interface.inputs, args, usage=usage, partly=True)
     plan = _plan(template)
     if plan.cache.behavior == "disable":

@@ -36,7 +36,7 @@ def _rerun(
     flyte.install()
     name = load_named(run).name
     folder, template, before = prepare_rerun(name, {})
-    given = read_inputs(template.interface.inputs, inputs, usage=f"localflyte rerun {name}", replacing=True)
+    given = read_inputs(template.border.inputs, inputs, usage=f"localflyte rerun {name}", replacing=True)
     if recover:
         passed |= {"recover": folder, "force_rerun_actions": force}
     return execute(template, {**before, **given}, options, passed)

@@ -107,7 +107,7 @@ def _read(template: TaskTemplate[Any, Any, Any], file: str, task: str, inputs: S
 
     long_names = [name for option in RUN_OPTIONS for name in option.opts if name.startswith("--")]
     usage = f"localflyte run {file} {task}"
-    return read_inputs(template.interface.inputs, inputs, usage=usage, about=_about(template), run_options=long_names)
+    return read_inputs(template.border.inputs, inputs, usage=usage, about=_about(template), run_options=long_names)
 
 
 def execute(template: TaskTemplate[Any, Any, Any], inputs: Mapping[str, Any], options: Mapping[str, Any], passed: Mapping[str, Any]) -> int:
@@ -139,7 +139,7 @@ def execute(template: TaskTemplate[Any, Any, Any], inputs: Mapping[str, Any], op
         finally:
             console.close()
         outputs = finished.outputs()
-        named = outputs.named_outputs if template.interface.outputs else {}
+        named = outputs.named_outputs if template.border.outputs else {}
         ending = Ending(finished.name, "succeeded", finished.url, named, None, witness.seconds)
         code = ExitCode.FAILED if witness.diverged else ExitCode.SUCCEEDED
     except (KeyboardInterrupt, Interrupted) as error:

@@ -79,7 +79,7 @@ def _lines(declared: Declared, times: list[datetime]) -> Iterator[str]:
 
 def _inputs(declared: Declared) -> dict[str, str]:
     given = declared.trigger.inputs or {}
-    known = {name: given.get(name, parameter.default) for name, parameter in declared.task.interface.inputs.items()}
+    known = {name: given.get(name, parameter.default) for name, parameter in declared.task.border.inputs.items()}
     values = {name: value for name, value in {**known, **given}.items() if value is not REQUIRED}
     return {name: "the time it is due" if value is TriggerTime else _repr(value) for name, value in values.items()}
 

@@ -39,7 +39,7 @@ def check_run(
     """
     if task.function is None:
         return []
-    found = list(find_paths_in_inputs(task, task.interface.bind(tuple(args), dict(kwargs), task=task.name)))
+    found = list(find_paths_in_inputs(task, task.border.bind(tuple(args), dict(kwargs), task=task.name)))
     environment = task.parent_env() if task.parent_env is not None else None
     deployed = None if environment is None else deployed_with(environment)
     return _once([*found, *check_tasks([task], deployed, root=root, copy_style=copy_style, options=options)])

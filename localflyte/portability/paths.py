@@ -51,7 +51,7 @@ def find_paths_in_inputs(task: Any, values: Mapping[str, Any]) -> Iterator[Findi
 def find_paths(scope: Scope) -> Iterator[Finding]:
     """Find the defaults of a task's parameters, and the literals in its code, that are paths of this machine."""
     task = scope.task
-    defaults = {name: each.default for name, each in task.interface.inputs.items()}
+    defaults = {name: each.default for name, each in task.border.inputs.items()}
     yield from find_paths_in_inputs(task, defaults)
     # What a module makes of its own place, a pod makes of another.
     written = {node.value for code in scope.codes for node in code.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}

@@ -123,7 +123,7 @@ def _problems(trigger: Trigger, task: TaskTemplate[Any, Any, Any], now: datetime
 
 
 def _input_problems(given: dict[str, Any], task: TaskTemplate[Any, Any, Any]) -> Iterator[str]:
-    inputs = task.interface.inputs
+    inputs = task.border.inputs
     unknown = [name for name in given if name not in inputs]
     if unknown:
         yield f"the task has no input {', '.join(map(repr, unknown))}; it has {', '.join(map(repr, inputs)) or 'none'}"

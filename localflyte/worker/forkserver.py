@@ -344,7 +344,7 @@ def _warm_up() -> bool:
         from localflyte.worker import loops
 
         loops.prepare()
-    return load_tables(str(getattr(task.interface, "digest_line", "")) for task in registry.tasks())
+    return load_tables(str(getattr(task.border, "digest_line", "")) for task in registry.tasks())
 
 
 def _direct_children() -> list[int]:

@@ -34,7 +34,7 @@ def open_task(request: dict[str, Any]) -> Any:
 
 def decode(task: Any, request: dict[str, Any]) -> dict[str, Any]:
     """:return: the inputs as the task takes them"""
-    values: dict[str, Any] = task.interface.decode_inputs(inputs_from_wire(request["inputs"]), task=task.name)
+    values: dict[str, Any] = task.border.decode_inputs(inputs_from_wire(request["inputs"]), task=task.name)
     return values
 
 
@@ -43,8 +43,8 @@ def encode(task: Any, result: Any, request: dict[str, Any]) -> tuple[bool, Any]:
 
     :return: whether they may cross, and the packed outputs or the error
     """
-    outputs: tuple[Packed, ...] = task.interface.encode_outputs(result, task=task.name)
-    problem = breach(task.name, "outputs", zip(task.interface.outputs, outputs, strict=True), request["max_inline_io_bytes"])
+    outputs: tuple[Packed, ...] = task.border.encode_outputs(result, task=task.name)
+    problem = breach(task.name, "outputs", zip(task.border.outputs, outputs, strict=True), request["max_inline_io_bytes"])
     if problem is not None:
         return False, problem
     if request["report"] and "localflyte.report" in sys.modules:

@@ -48,7 +48,7 @@ class FakePort:
     def _begin(self, invocation: Invocation) -> tuple[Any, dict[str, Any]]:
         self.calls.append(invocation)
         task = self._find(invocation)
-        return task, task.interface.decode_inputs(invocation.inputs, task=task.name)
+        return task, task.border.decode_inputs(invocation.inputs, task=task.name)
 
     def call(self, invocation: Invocation) -> Sequence[Packed]:
         task, values = self._begin(invocation)
@@ -58,7 +58,7 @@ class FakePort:
                 result = asyncio.run(result)  # type: ignore[arg-type]
         except Exception as error:
             raise from_info(to_info(error, "")) from None
-        return task.interface.encode_outputs(result, task=task.name)
+        return task.border.encode_outputs(result, task=task.name)
 
     async def acall(self, invocation: Invocation) -> Sequence[Packed]:
         task, values = self._begin(invocation)
@@ -78,7 +78,7 @@ class FakePort:
             raise from_info(to_info(error, "")) from None
         finally:
             self.running -= 1
-        return task.interface.encode_outputs(result, task=task.name)
+        return task.border.encode_outputs(result, task=task.name)
 
     async def arun(self, invocation: Invocation, options: Mapping[str, Any]) -> Any:
         raise NotImplementedError

@@ -183,7 +183,7 @@ class TestNoFunction:
     """Templates that are no function: all they do is in `execute`."""
 
     def test_plain_types_are_its_interface(self) -> None:
-        assert plugin.shout.interface.digest_line == "(text: str, times: int) -> (loud: str)"
+        assert plugin.shout.border.digest_line == "(text: str, times: int) -> (loud: str)"
         assert plugin.shout.native_interface.required_inputs() == ["text"]
 
     def test_a_subclass_may_set_them_late(self) -> None:
@@ -192,12 +192,12 @@ class TestNoFunction:
                 super().__post_init__()
                 self.interface = NativeInterface({"x": (int, 1)}, {})
 
-        assert Late(name="late").interface.bind((), {}, task="late") == {"x": 1}
+        assert Late(name="late").border.bind((), {}, task="late") == {"x": 1}
 
     def test_it_crosses_as_a_pickle(self) -> None:
         copy: Any = from_pickle(plugin.shout.ref().pickle)
         assert in_worker(copy, text="a", times=2) == "AA"
-        assert copy.interface.digest_line == plugin.shout.interface.digest_line
+        assert copy.border.digest_line == plugin.shout.border.digest_line
 
     def test_its_class_is_loaded_before(self) -> None:
         assert plugin.shout.ref().module == "programs.plugin"

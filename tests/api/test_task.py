@@ -97,6 +97,10 @@ class TestAttributes:
         assert (interface.required_inputs(), interface.has_outputs()) == (["x"], True)
         assert repr(interface) == "(x: int, y: str = a) -> (o0: int, o1: str):"
 
+    def test_the_interface_has_two_names(self) -> None:
+        assert triple.interface is triple.native_interface
+        assert triple.override(short_name="other").interface.inputs == triple.interface.inputs
+
     def test_the_schema_of_inputs(self) -> None:
         properties = {"x": {"type": "integer"}, "y": {"type": "string"}}
         assert triple.json_schema == {"type": "object", "properties": properties, "required": ["x"]}

@@ -295,7 +295,7 @@ def test_what_it_calls_goes_out_under_its_number(process: Process) -> None:
     process.asks(request_of(calls, 5, 1))
     _, number, _, call, *_ = process.next("call")
     assert number == 5
-    packed = remember.interface.encode_outputs([7], task="t")
+    packed = remember.border.encode_outputs([7], task="t")
     process.sends("result", call, True, packed, {})
     assert process.reply() == (5, True, 7)
 
