@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from typing import get_origin
 
+from localflyte.types import bare
 from localflyte.types import choices
 from localflyte.types import exacts
 from localflyte.types import frames
@@ -26,7 +27,6 @@ from localflyte.types.free import encode_free
 from localflyte.types.free import order_free
 from localflyte.types.models import build as build_model
 from localflyte.types.records import is_named_tuple
-from localflyte.types.refusal import mismatch
 
 __all__ = ("Codec", "codec_for", "forget", "readable")
 
@@ -45,8 +45,8 @@ _BUILDERS = (
     records.build,
     structs.build,
     exacts.build,
+    bare.build,
 )
-_BARE: dict[Any, str] = {list: "list", dict: "dict", tuple: "tuple", set: "set", frozenset: "frozenset"}
 
 _Key = tuple[Any, bool]
 _codecs: dict[_Key, Codec] = {}
@@ -146,7 +146,9 @@ def _annotated(written: Any, annotation: Any, compile_type: _Compiler) -> Codec 
     from localflyte.types.keyed import method_in
 
     method = method_in(written)
-    made = frames.detailed(written, annotation, compile_type, partial(key_of, method) if method is not None else None)
+    made = bare.pickled(written, annotation) or frames.detailed(
+        written, annotation, compile_type, partial(key_of, method) if method is not None else None
+    )
     if method is None or (made is not None and made.line.startswith("keyed:")):
         return made
     return keyed(made or compile_type(annotation), method)
@@ -181,19 +183,13 @@ def _forward(annotation: Any, key: _Key, levels: int) -> Codec:
 
 
 def _free(annotation: Any) -> Codec:
-    """Make the codec of a type without a form of its own: Any, a class of the user, a callable, a bare collection."""
-    bare = _BARE.get(annotation) if isinstance(annotation, type) else None
+    """Make the codec of a type without a form of its own: Any, a class of the user, a callable."""
     name = "Any" if annotation is Any else readable(annotation)
     kinds = (annotation,) if isinstance(annotation, type) and annotation not in (object, Any) else ()
-    if kinds and not bare:
+    if kinds:
         made = _by_transformer(annotation)
         if made is not None:
             return made
-
-    def encode_bare(value: Any) -> Any:
-        if not isinstance(value, annotation):
-            raise mismatch(name, value)
-        return encode_free(value)
 
     def encode_class(value: Any) -> Any:
         made = transformed.TRANSFORMERS and _by_transformer(annotation)
@@ -210,14 +206,14 @@ def _free(annotation: Any) -> Codec:
 
     return Codec(
         name,
-        encode_bare if bare else encode_class if kinds else encode_free,
-        decode_class if kinds and not bare else decode_free,
+        encode_class if kinds else encode_free,
+        decode_class if kinds else decode_free,
         line=f"any:{readable(get_origin(annotation) or annotation)}",
         kinds=kinds,
         order=order_free,
         scoped=True,
         nullable=True,
-        accepts_all=not bare,
+        accepts_all=True,
     )
 
 
