@@ -6,15 +6,19 @@ import sys
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from datetime import datetime
+from datetime import timedelta
 from typing import Annotated
 from typing import Any
 from typing import NamedTuple
 from typing import NewType
+from typing import get_args
 from typing import get_origin
 
 from localflyte.spec.packed import Ref
 from localflyte.types.base import Codec
 from localflyte.types.base import Compile
+from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import mismatch
 from localflyte.types.scope import reference_extension
 from localflyte.types.scope import reference_place
@@ -27,6 +31,10 @@ HANDLED: set[Any] = set()
 """The classes of tables that a program has registered handlers for."""
 
 _KINDS = (("pandas", "DataFrame"), ("pyarrow", "Table"), ("polars", "DataFrame"), ("polars", "LazyFrame"))
+
+
+_COLUMNS = (bool, int, float, str, datetime, timedelta)
+"""What a column may be declared as, beside numpy's types."""
 
 
 class _Details(NamedTuple):
@@ -111,9 +119,14 @@ def _ref_of_wrapper(value: Any, key: Callable[[Any], str] | None) -> Ref:
 
 def _wrapper(codec: Codec, details: _Details) -> Codec:
     def encode(value: Any) -> Any:
-        if details.format and getattr(value, "val", None) is not None and value.uri is None and not value.format:
-            value.format = details.format
-        return codec.encode(value)
+        if not details.format or getattr(value, "format", None) != "" or (value.val is not None and value.uri is not None):
+            return codec.encode(value)
+        value.format = details.format
+        try:
+            return codec.encode(value)
+        finally:
+            if value.val is None:
+                value.format = ""  # a table elsewhere stays what it is for whoever passed it
 
     def decode(wire: Any) -> Any:
         value = codec.decode(wire)
@@ -148,8 +161,26 @@ def _names(columns: Any, outer: str = "") -> Sequence[str]:
     names: list[str] = []
     for name, kind in (columns if isinstance(columns, Mapping) else columns.__annotations__).items():
         inner = isinstance(kind, Mapping) or (isinstance(kind, type) and "__dataclass_fields__" in vars(kind))
+        if not inner:
+            _check_column(f"{outer}{name}", kind)
         names += _names(kind, f"{outer}{name}.") if inner else [f"{outer}{name}"]
     return names
+
+
+def _check_column(name: str, kind: Any) -> None:
+    """Refuse the type of a column that Flyte does not describe; one that is text cannot be looked up here.
+
+    :raises TypeTransformerFailedError: if it is none of those
+    """
+    origin, args = get_origin(kind), get_args(kind)
+    if origin in (list, dict) and args:
+        _check_column(name, args[-1])
+    elif not isinstance(kind, str) and kind not in _COLUMNS and getattr(kind, "__module__", "") != "numpy":
+        known = ", ".join(each.__name__ for each in _COLUMNS)
+        raise TypeTransformerFailedError(
+            f"column {name!r} of a table is declared as {getattr(kind, '__name__', None) or kind}, which Flyte does not describe; "
+            f"write {known}, a list or dict of one, or a type of numpy"
+        )
 
 
 def _io(name: str) -> Any:

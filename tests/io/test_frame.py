@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
@@ -107,6 +109,25 @@ def test_a_table_that_is_there_is_a_reference(tmp_path: Path) -> None:
     assert [tuple(ref) for ref in packed.refs] == [("dir", str(tmp_path / "table"), "k", "table", "parquet")]
 
 
+def test_a_table_elsewhere_crosses_unread_as_it_is_declared() -> None:
+    """No one looks whether it is there. What it says of its format wins over the annotation, and the annotation over the ending."""
+    for table, declared, form in (
+        (DataFrame.from_existing_remote("s3://b/none.parquet", format="parquet"), DataFrame, "parquet"),
+        (DataFrame.from_existing_remote("s3://b/none.parquet"), DataFrame, "parquet"),
+        (DataFrame.from_existing_remote("s3://b/none.parquet"), Annotated[DataFrame, {}, "mine"], "mine"),
+        (DataFrame.from_existing_remote("s3://b/none.parquet", format="parquet"), Annotated[DataFrame, "mine"], "parquet"),
+    ):
+        said = table.format
+        back = carry(table, declared)
+        assert (back.uri, back.format, table.format) == ("s3://b/none.parquet", form, said)
+
+
+def test_what_an_annotation_says_does_not_make_the_table() -> None:
+    noted: Any = Annotated[DataFrame, "parquet"]
+    made = noted.from_df(Frame("x"), uri="/path")
+    assert (made.format, made.uri) == ("", "/path")
+
+
 def test_a_key_may_be_given_or_computed(pandas: type[Frame]) -> None:
     assert DataFrame.from_local_sync(Frame("x"), hash_method="k").hash == "k"
     computed = anyio.run(DataFrame.from_local, Frame("x"), None, None, HashFunction.from_fn(lambda frame: frame.text))
@@ -171,6 +192,29 @@ def test_a_class_says_columns_too(pandas: type[Frame]) -> None:
 
 def test_columns_are_chosen_of_a_frame_in_memory(pandas: type[Frame]) -> None:
     assert DataFrame.from_df(Frame("x")).choose(["a"]).open(Frame).all_sync().columns == ["a"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [bool, int, float, str, datetime, timedelta, list[int], dict[str, list[float]], {"b": int}, SimpleNamespace(__module__="numpy"), "int"],
+)
+def test_a_column_may_be_what_flyte_describes(kind: Any, pandas: type[Frame]) -> None:
+    assert codec_for(Annotated[Frame, {"a": kind}]).line.startswith("frame:pandas.DataFrame<a")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"a": None}, "column 'a' of a table is declared as None, which Flyte does not describe; write bool, int, .*numpy"),
+        ({"a": {"b": bytes}}, r"column 'a\.b' of a table is declared as bytes"),
+        ({"a": list[Any]}, "column 'a' of a table is declared as .*Any"),
+        ({"a": int | None}, "column 'a' of a table is declared as .*None"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["pandas", "wrapper"])
+def test_another_column_is_refused_where_it_is_declared(columns: Any, message: str, kind: str, pandas: type[Frame]) -> None:
+    with pytest.raises(AssertionError, match=message):
+        codec_for(Annotated[Frame if kind == "pandas" else DataFrame, columns])
 
 
 def test_types_that_differ_in_columns_or_format_are_two(pandas: type[Frame]) -> None:
