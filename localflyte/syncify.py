@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Coroutine
+from collections.abc import Iterator
 from typing import Any
 from typing import Generic
 from typing import ParamSpec
@@ -66,8 +67,12 @@ class _TwoForms:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         started = self._function(*args, **kwargs)
-        given = run_blocking(started) if inspect.iscoroutine(started) else started
-        return drive(given) if isinstance(given, AsyncIterator) else given
+        try:
+            given = run_blocking(started) if inspect.iscoroutine(started) else started
+        except Exception as error:
+            _shorten(error)
+            raise
+        return _driven(given) if isinstance(given, AsyncIterator) else given
 
     def __reduce__(self) -> Any:
         # A global is pickled by its name, as the function that it stands for would be.
@@ -80,6 +85,23 @@ class _TwoForms:
         """Call the wrapped function: a coroutine to await, or an async generator."""
         started = self._function(*args, **kwargs)
         return _apart(started) if inspect.iscoroutine(started) else started
+
+
+def _driven(items: AsyncIterator[T]) -> Iterator[T]:
+    try:
+        yield from drive(items)
+    except Exception as error:
+        _shorten(error)
+        raise
+
+
+def _shorten(error: Exception) -> None:
+    """Leave out of an error's traceback how a loop was run for it."""
+    trace = error.__traceback__
+    while trace is not None and str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] in ("asyncio", "localflyte"):
+        trace = trace.tb_next
+    if trace is not None:
+        error.__traceback__ = trace
 
 
 async def _apart(started: Coroutine[Any, Any, T]) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import pickle
+import traceback
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -147,6 +148,31 @@ def test_errors_of_a_generator_come_behind_its_items() -> None:
     with pytest.raises(KeyError):
         asyncio.run(main())
     assert seen == [1, 1]
+
+
+def test_a_traceback_shows_who_called_and_the_function_and_no_loop() -> None:
+    @syncify
+    async def fail() -> None:
+        raise KeyError("k")
+
+    @syncify
+    async def breaks() -> AsyncIterator[int]:
+        yield 1
+        raise KeyError("k")
+
+    async def inside() -> None:
+        fail()
+
+    for call, shown in (
+        (fail, ["fail"]),
+        (lambda: list(breaks()), ["<lambda>", "breaks"]),
+        (lambda: asyncio.run(inside()), ["inside", "fail"]),
+    ):
+        with pytest.raises(KeyError) as caught:
+            call()  # type: ignore[operator]
+        frames = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+        assert frames[-len(shown) :] == shown
+        assert "run_blocking" not in frames
 
 
 def test_context_variables_go_in_and_not_out() -> None:

@@ -40,7 +40,35 @@ class ActionPhase(str, Enum):
         """:return: the name of this phase on Flyte's wire, ``ACTION_PHASE_QUEUED``"""
         return f"ACTION_PHASE_{self.value.upper()}"
 
+    def to_protobuf_value(self) -> int:
+        """:return: the number of this phase on Flyte's wire"""
+        return _NUMBERS[self]
 
+    @classmethod
+    def from_protobuf(cls, pb_phase: int) -> ActionPhase:
+        """Find the phase of a number on Flyte's wire.
+
+        :raises ValueError: if there is none, as for 0, which says nothing
+        """
+        for phase, number in _NUMBERS.items():
+            if number == pb_phase:
+                return phase
+        meaning = "Cannot convert UNSPECIFIED phase" if pb_phase == 0 else f"Cannot convert {pb_phase!r}, which is no phase,"
+        raise ValueError(f"{meaning} to ActionPhase: there are 1 to {len(_NUMBERS)}")
+
+
+_NUMBERS = {
+    ActionPhase.QUEUED: 1,
+    ActionPhase.WAITING_FOR_RESOURCES: 2,
+    ActionPhase.INITIALIZING: 3,
+    ActionPhase.RUNNING: 4,
+    ActionPhase.SUCCEEDED: 5,
+    ActionPhase.FAILED: 6,
+    ActionPhase.ABORTED: 7,
+    ActionPhase.TIMED_OUT: 8,
+    ActionPhase.PAUSED: 9,
+    ActionPhase.RECOVERED: 10,
+}
 _TERMINAL = frozenset(
     (ActionPhase.SUCCEEDED, ActionPhase.FAILED, ActionPhase.ABORTED, ActionPhase.TIMED_OUT, ActionPhase.RECOVERED),
 )
