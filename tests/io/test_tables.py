@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import make_dataclass
 from pathlib import Path
 from typing import Annotated
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from localflyte.io import DataFrame
 from localflyte.types.codec import codec_for
+from localflyte.types.interface import Interface
 from localflyte.types.packing import pack
 from localflyte.types.packing import unpack
 from localflyte.types.refusal import ValueRefusedError
@@ -101,6 +103,34 @@ def test_tables_with_notes_lie_in_models_too() -> None:
     for each in (back.table, back.inner.one, back.inner.more[0], back.inner.by_name["a"]):
         assert each.format == "parquet"
         assert list(each.open(pd.DataFrame).all_sync()["a"]) == [1, 2, 3]
+
+
+def test_tables_with_notes_lie_in_checked_dataclasses_too() -> None:
+    pydantic = pytest.importorskip("pydantic", reason="the models extra is not installed")
+
+    inner: Any = pydantic.dataclasses.dataclass(
+        make_dataclass("Inner", [("one", DataFrame), ("more", list[Annotated[DataFrame, "parquet"]])])
+    )
+    fields: Any = [("table", Annotated[DataFrame, "parquet", {"a": int}]), ("inner", inner)]
+    outer: Any = pydantic.dataclasses.dataclass(make_dataclass("Outer", fields))
+    table = DataFrame.from_df(KINDS["pandas"][1]())
+    back = carry(outer(table, inner(table, [table])), outer)
+    for each in (back.table, back.inner.one, back.inner.more[0]):
+        assert each.format == "parquet"
+        assert list(each.open(pd.DataFrame).all_sync()["a"]) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("case", KINDS)
+def test_a_frame_may_be_a_default(case: str) -> None:
+    kind, make = KINDS[case]
+
+    def task(table=make()):  # type: ignore[no-untyped-def]
+        return table
+
+    task.__annotations__ = {"table": kind}
+    interface = Interface.from_function(task, task="env.task")
+    packed = interface.encode_inputs(interface.bind((), {}, task="env.task"), task="env.task")
+    assert rows(interface.decode_inputs(packed, task="env.task")["table"]) == rows(make())
 
 
 @pytest.mark.parametrize("case", KINDS)

@@ -242,6 +242,29 @@ class Asked:
     shapes: list[Circle]
 
 
+class Twice(NamedTuple):
+    inner: tuple[int, str]
+    point: Point
+    shape: Circle
+
+
+class Employee(TypedDict):
+    name: str
+    address: Point
+    scores: list[float]
+
+
+@dataclass(frozen=True)
+class Everything:
+    point: Optional[Point] = None
+    points: Optional[list[Point]] = None
+    rows: Optional[list[list[Point]]] = None
+    by_name: Optional[dict[str, Point]] = None
+    by_two: Optional[dict[str, dict[str, Point]]] = None
+    several: Optional[dict[str, list[Point]]] = None
+    records: Optional[list[dict[str, Point]]] = None
+
+
 POINTS = [Point(1), Point(2, 0.5, "b")]
 CONTENT = Content(File("/f"), [File("/a"), File("/b", hash="k")], {"d": Dir("/d")}, Dir("/m", format="x"), DataFrame("/t.csv", "csv"))
 
@@ -266,7 +289,11 @@ VALUES: list[tuple[Any, Any]] = [
     (Deep, Deep(Pair(1, "x"), POINTS, {"a": [1]})),
     (list[Pair], [Pair(1), Pair(2, "x")]),
     (dict[str, Deep], {"a": Deep(Pair(1), [], {})}),
+    (Twice, Twice((1, "a"), Point(1), Circle(radius=2))),
+    (list[Twice], [Twice((1, "a"), Point(1), Circle())]),
+    (tuple[Asked, int], (Asked(Query(query="q"), []), 1)),
     # dicts with declared keys
+    (Employee, {"name": "n", "address": Point(1), "scores": [0.5, 1.0]}),
     (Movie, {"title": "t"}),
     (list[Movie], [{"title": "t", "year": 1}, {"title": "u"}]),
     (tuple[Movie, int], ({"title": "t"}, 1)),
@@ -282,6 +309,8 @@ VALUES: list[tuple[Any, Any]] = [
     (Content, CONTENT),
     (list[Content | None], [CONTENT, None]),
     (Asked, Asked(Query(query="q", tags={"a": "b"}), [Circle(radius=2)])),
+    (Everything, Everything()),
+    (Everything, Everything(Point(1), POINTS, [POINTS, []], {"a": Point(2)}, {"a": {"b": Point(3)}}, {"a": POINTS}, [{"a": Point(4)}, {}])),
     # models
     (Drawing, Drawing(shape=Square(side=1), more=[Circle(radius=2), Square()], maybe=Circle())),
     (list[Drawing | None], [Drawing(shape=Circle()), None]),
@@ -328,6 +357,9 @@ VALUES: list[tuple[Any, Any]] = [
     (list[int] | list[str] | int, 3),
     (dict[str, int | list[str | None]], {"a": 1, "b": ["x", None]}),
     (File | DataFrame | Dir, Dir("/d")),
+    *((Union[str, Dir, File], each) for each in (Dir("/d"), File("s3://b/k"), "hello")),
+    *((Union[Point, Frozen], each) for each in (Point(1), Frozen("a"))),
+    (Union[dict[str, int], str], {"a": 1}),
     (Optional[list[Optional[Circle]]], [None, Circle()]),
     (Annotated[int | str, "a note"], "a"),
     (list[Annotated[Point, "a note"]], POINTS),

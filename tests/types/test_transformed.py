@@ -124,6 +124,30 @@ def test_a_class_that_derives_from_its_type_is_converted() -> None:
     assert codec_for(More).line == "transformed:Positive"
 
 
+def test_a_dataclass_is_converted_by_the_one_that_was_registered_for_what_it_derives_from() -> None:
+    @dataclass
+    class Parent:
+        x: int = 0
+
+    @dataclass
+    class Child(Parent):
+        y: int = 0
+
+    @dataclass
+    class Other:
+        x: int = 0
+
+    TypeEngine.register(TypeTransformer("Parents", Parent))
+    assert TypeEngine.get_transformer(Child) is TypeEngine.get_transformer(Parent)
+    assert codec_for(Child).line == "transformed:Parents"
+    assert codec_for(Other).line == "Other{x: int}"
+    assert TypeEngine.get_transformer(Other) is not TypeEngine.get_transformer(Parent)
+
+
+def test_no_schema_is_its_own_unless_it_says_so() -> None:
+    assert not PositiveTransformer().schema_match({"type": "integer"})
+
+
 def test_a_generic_class_is_converted_by_the_one_of_its_origin() -> None:
     item = TypeVar("item")
 
