@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from programs import patterns
 from programs import queued
+from programs import values
 
 import localflyte as flyte
 from localflyte import logs
@@ -27,6 +29,22 @@ def test_a_run_that_is_held_has_ended_so_nothing_waits(run: flyte.Run) -> None:
 def test_its_action_has_ended_too(run: flyte.Run) -> None:
     asyncio.run(run.action.wait())
     assert run.action.done()
+
+
+def test_what_it_was_called_with_and_gave_can_be_asked() -> None:
+    run = flyte.run(values.mirrored, [values.Point(1, 0.5)])
+    assert run.inputs() == {"points": [values.Point(1, 0.5)]}
+    assert run.outputs() == ({"all": [values.Point(-1, 0.5)]},)
+
+
+def test_its_record_has_each_call_once_below_the_one_that_made_it() -> None:
+    record = flyte.run(patterns.falls_back, "down").details()
+    root, call = [action for _, action in record.walk()]
+    assert (root.task, root.parent, root.status) == ("patterns.falls_back", "", "succeeded")
+    assert (call.task, call.parent, call.status) == ("patterns.fails_with", root.name, "failed")
+    assert call.name != root.name
+    assert call.error is not None
+    assert call.error.code == "UnavailableError"
 
 
 def test_outputs_are_shown_as_the_sdk_shows_them() -> None:

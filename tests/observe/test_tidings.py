@@ -135,3 +135,10 @@ def test_a_run_tells_before_it_is_over(home: Path, receiver: Receiver) -> None:
     with pytest.raises(errors.RuntimeUserError):
         flyte.with_runcontext(name="told", project="mine", domain="dev", notifications=hook).run(misbehaving.raises, "value")
     assert [(body["run"], body["phase"], body["project"]) for *_, body in receiver.got] == [("told", "failed", "mine")]
+
+
+def test_a_run_that_succeeds_tells_all_that_asked_and_one_that_nobody_asked_tells_nobody(home: Path, receiver: Receiver) -> None:
+    hooks = (notify.Webhook(on_phase=ANY, url=receiver.url), notify.Slack(on_phase=ActionPhase.SUCCEEDED, webhook_url=receiver.url))
+    assert flyte.with_runcontext(name="well", notifications=hooks).run(misbehaving.fine, 1).outputs() == (2,)
+    assert flyte.run(misbehaving.fine, 1).phase == "succeeded"
+    assert [body.get("phase") for *_, body in receiver.got] == ["succeeded", None]
