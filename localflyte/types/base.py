@@ -6,17 +6,16 @@ import gc
 from collections.abc import Callable
 from collections.abc import Collection
 from typing import Any
+from typing import NamedTuple
 from typing import Protocol
 from typing import TypeVar
 
 from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import ValueRefusedError
 
-__all__ = ("Codec", "Compile", "encode_each", "identity", "in_peace", "no_order")
+__all__ = ("Codec", "Columns", "Compile", "encode_each", "identity", "in_peace", "no_order")
 
 T = TypeVar("T")
-
-_MANY = 1000  # values; below, the garbage collector has hardly time to come
 
 
 def identity(wire: Any) -> Any:
@@ -55,6 +54,17 @@ def in_peace(convert: Callable[[], T]) -> T:
         gc.enable()
 
 
+class Columns(NamedTuple):
+    """How many values of one type become columns, and come back."""
+
+    encode: Callable[[Collection[Any]], list[Any]]
+    """Raises what encoding one of them would raise; whose fault it was has to be found out one by one."""
+    decode: Callable[[list[Any], int], list[Any]]
+    """Takes the columns, and how many values there are; raises `ValueError` if the two do not fit."""
+    order: Callable[[list[Any]], list[Any]]
+    """`Codec.order`, for columns."""
+
+
 class Codec:
     """Closures compiled once for one annotation; encoding a value looks at no annotation any more."""
 
@@ -62,6 +72,7 @@ class Codec:
         "_decode_many",
         "_encode_many",
         "accepts_all",
+        "columns",
         "decode",
         "encode",
         "keyable",
@@ -85,6 +96,7 @@ class Codec:
         sweep: Callable[[Collection[Any]], bool] | None = None,
         encode_many: Callable[[Collection[Any]], list[Any] | None] | None = None,
         decode_many: Callable[[Collection[Any]], list[Any]] | None = None,
+        columns: Columns | None = None,
         order: Callable[[Any], Any] = no_order,
         scoped: bool = False,
         keyable: bool = False,
@@ -103,6 +115,8 @@ class Codec:
         """Check many values at once; true means that each of them is its own wire form. ``None``: there is no such case."""
         self._encode_many = None if scoped else encode_many  # references are counted in the order of the values, one after the other
         self._decode_many = decode_many
+        self.columns = None if scoped else columns
+        """How a list of such values is carried part by part. ``None``: it is carried value by value."""
         self.order = order
         """Put what has no order (dict, set) into a fixed one, in the wire form."""
         self.scoped = scoped
@@ -115,13 +129,13 @@ class Codec:
         """Whether any value will do; such a variant of a Union is tried last."""
 
     def encode_all(self, values: Collection[Any]) -> list[Any]:
-        """Encode many values of this type, column by column where that can be; an error names the index of the one that is refused."""
+        """Encode many values of this type, each to its own wire form; an error names the index of the one that is refused."""
         if self.sweep is not None and self.sweep(values):
             return values if isinstance(values, list) else list(values)
         encode_many = self._encode_many
         if encode_many is not None and len(values) > 1:
             try:
-                wires = encode_many(values) if len(values) < _MANY else in_peace(lambda: encode_many(values))
+                wires = encode_many(values)
             except (TypeTransformerFailedError, ValueRefusedError):
                 wires = None  # one by one, the error will say where it was
             if wires is not None:
@@ -135,6 +149,38 @@ class Codec:
         if self._decode_many is not None and len(wires) > 1:
             return self._decode_many(wires)
         return list(map(self.decode, wires))
+
+    def encode_column(self, values: Collection[Any]) -> Any:
+        """Encode many values of this type to the one wire form of them all; an error names the index of the one that is refused."""
+        if self.columns is None or len(values) < 2:
+            return self.encode_all(values)
+        try:
+            return {len(values): self.columns.encode(values)}
+        except (TypeTransformerFailedError, ValueRefusedError):
+            return encode_each(values, self.encode)  # one by one, the error will say where it was
+
+    def decode_column(self, wire: Any) -> list[Any]:
+        """Decode what `encode_column` gave, or the wire forms of the values.
+
+        :raises ValueError: if the columns do not fit the type
+        """
+        if self.columns is None or type(wire) is not dict:
+            return self.decode_all(wire)
+        ((count, columns),) = wire.items()
+        return self.columns.decode(columns, count)
+
+    def order_column(self, wire: Any) -> Any:
+        """Put what has no order into a fixed one, in a wire form of many values."""
+        if self.order is no_order:
+            return wire
+        if self.columns is None or type(wire) is not dict:
+            return list(map(self.order, wire))
+        return {count: self.columns.order(columns) for count, columns in wire.items()}
+
+    @property
+    def column_line(self) -> str:
+        """`line`, for many values in one wire form."""
+        return self.line if self.columns is None else f"{self.line} by column"
 
     @property
     def plain(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Collection
-from itertools import chain
 from typing import Any
 from typing import get_args
 from typing import get_origin
@@ -15,6 +14,7 @@ from localflyte.types.base import Codec
 from localflyte.types.base import Compile
 from localflyte.types.base import identity
 from localflyte.types.base import no_order
+from localflyte.types.columns import joined
 from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import ValueRefusedError
 from localflyte.types.refusal import describe
@@ -44,9 +44,9 @@ def _map(key: Codec, item: Codec) -> Codec:
         return dict(zip(key.decode_all(list(wire)), item.decode_all(list(wire.values())), strict=True))
 
     def encode_many(values: Collection[Any]) -> list[Any] | None:
-        if key_sweep is None or set(map(type, values)) != {dict} or not key_sweep(list(chain.from_iterable(values))):
+        if key_sweep is None or set(map(type, values)) != {dict} or not key_sweep(joined(values)):
             return None
-        inner = iter(item.encode_all(list(chain.from_iterable(map(dict.values, values)))))
+        inner = iter(item.encode_all(joined(map(dict.values, values))))
         return [dict(zip(value, inner, strict=False)) for value in values]
 
     def sweep(values: Collection[Any]) -> bool:
@@ -54,8 +54,8 @@ def _map(key: Codec, item: Codec) -> Codec:
             key_sweep is not None
             and item_sweep is not None
             and set(map(type, values)) <= {dict}
-            and key_sweep(list(chain.from_iterable(values)))
-            and item_sweep(list(chain.from_iterable(map(dict.values, values))))
+            and key_sweep(joined(values))
+            and item_sweep(joined(map(dict.values, values)))
         )
 
     order_item = item.order

@@ -27,6 +27,11 @@ def pack(codec: Codec, value: Any, canonical: bool | None = False) -> Packed:
     :raises TypeTransformerFailedError: if the value does not have the codec's type
     :raises ValueError: if it has, but cannot be carried
     """
+    # What the collector would look at is gone when it is back: the wire form of a large value is as many objects as the value is.
+    return _packed(codec, value, canonical) if codec.scoped else in_peace(lambda: _packed(codec, value, canonical))
+
+
+def _packed(codec: Codec, value: Any, canonical: bool) -> Packed:
     if codec.scoped:
         with Collecting() as collected:
             wire = codec.encode(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 from typing import NotRequired
 from typing import Required
@@ -14,13 +15,14 @@ from localflyte.types.annotations import substitute
 from localflyte.types.base import Codec
 from localflyte.types.base import Compile
 from localflyte.types.base import no_order
+from localflyte.types.columns import columns_encoded
+from localflyte.types.columns import columns_of
+from localflyte.types.columns import made_of_rows
+from localflyte.types.columns import of_parts
 from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import ValueRefusedError
 from localflyte.types.refusal import mismatch
-from localflyte.types.sequences import columns_encoded
-from localflyte.types.sequences import columns_of
 from localflyte.types.sequences import fields_codec
-from localflyte.types.sequences import made_of_rows
 
 __all__ = ("build", "is_named_tuple", "is_typed_dict", "named_tuple_fields", "typed_dict_fields")
 
@@ -58,7 +60,7 @@ def named_tuple_fields(kind: Any) -> dict[str, Any]:
 def _named_tuple(kind: Any, items: dict[str, Codec]) -> Codec:
     encode_row, decode_row, order, scoped = fields_codec([f".{name}" for name in items], list(items.values()))
 
-    def encode(value: Any) -> list[Any]:
+    def row_of(value: Any) -> Any:
         if isinstance(value, dict):  # from JSON
             if set(value) - set(items):
                 raise mismatch(f"{kind.__name__} ({', '.join(items)})", value)
@@ -70,7 +72,10 @@ def _named_tuple(kind: Any, items: dict[str, Codec]) -> Codec:
             raise mismatch(kind.__name__, value)
         if len(value) != len(items):
             raise mismatch(f"{kind.__name__} ({len(items)} values)", value)
-        return encode_row(value)
+        return value
+
+    def encode(value: Any) -> list[Any]:
+        return encode_row(row_of(value))
 
     def decode(wire: list[Any]) -> Any:
         return kind(*decode_row(wire))
@@ -81,6 +86,9 @@ def _named_tuple(kind: Any, items: dict[str, Codec]) -> Codec:
     def encode_many(values: Collection[Any]) -> list[Any] | None:
         return columns_encoded(columns_of(values, len(row)), row) if set(map(type, values)) == {kind} else None
 
+    def take(values: Collection[Any]) -> Iterable[list[Any]]:
+        return columns_of(values if set(map(type, values)) == {kind} else list(map(row_of, values)), len(row))
+
     return Codec(
         kind.__name__,
         encode,
@@ -89,6 +97,7 @@ def _named_tuple(kind: Any, items: dict[str, Codec]) -> Codec:
         kinds=(kind,),
         encode_many=encode_many if row else None,
         decode_many=(lambda wires: made_of_rows(kind, wires, row)) if row else None,
+        columns=of_parts(row, take, lambda columns: list(map(kind, *columns))),
         order=order,
         scoped=scoped,
     )

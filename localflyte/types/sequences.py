@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
-from itertools import chain
-from itertools import islice
-from itertools import starmap
-from operator import itemgetter
 from typing import Any
 from typing import get_args
 from typing import get_origin
@@ -19,11 +15,18 @@ from localflyte.types.base import Codec
 from localflyte.types.base import Compile
 from localflyte.types.base import identity
 from localflyte.types.base import no_order
+from localflyte.types.columns import columns_decoded
+from localflyte.types.columns import columns_encoded
+from localflyte.types.columns import columns_of
+from localflyte.types.columns import joined
+from localflyte.types.columns import of_lists
+from localflyte.types.columns import of_parts
+from localflyte.types.columns import split
 from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import ValueRefusedError
 from localflyte.types.refusal import mismatch
 
-__all__ = ("build", "columns_decoded", "columns_encoded", "columns_of", "fields_codec", "made_of_rows", "split")
+__all__ = ("build", "fields_codec")
 
 
 def build(annotation: Any, compile_type: Compile) -> Codec | None:
@@ -43,43 +46,38 @@ def build(annotation: Any, compile_type: Compile) -> Codec | None:
     return None
 
 
-def split(parts: Iterable[Any], lengths: Iterable[int]) -> list[list[Any]]:
-    """Cut a row into pieces of these lengths."""
-    rest = iter(parts)
-    return [list(islice(rest, length)) for length in lengths]
-
-
 def _list(item: Codec) -> Codec:
     name = f"list[{item.name}]"
     encode_all, decode_all, sweep_item = item.encode_all, item.decode_all, item.sweep
 
-    def encode(value: Any) -> list[Any]:
+    def encode(value: Any) -> Any:
         if not isinstance(value, list):
             raise mismatch(name, value, "pass list(x)" if isinstance(value, (tuple, set, frozenset)) else "")
-        return encode_all(value)
+        return item.encode_column(value)
 
     def sweep(values: Collection[Any]) -> bool:
         assert sweep_item is not None
-        return set(map(type, values)) <= {list} and sweep_item(list(chain.from_iterable(values)))
+        return set(map(type, values)) <= {list} and sweep_item(joined(values))
 
     def encode_many(values: Collection[Any]) -> list[Any] | None:
         if set(map(type, values)) != {list}:
             return None
-        return split(encode_all(list(chain.from_iterable(values))), map(len, values))
+        return split(encode_all(joined(values)), map(len, values))
 
     def decode_many(wires: Collection[Any]) -> list[Any]:
-        return split(decode_all(list(chain.from_iterable(wires))), map(len, wires))
+        return split(decode_all(joined(wires)), map(len, wires))
 
     return Codec(
         name,
         encode,
-        identity if item.plain else decode_all,
-        line=f"list[{item.line}]",
+        identity if item.plain else item.decode_column,
+        line=f"list[{item.column_line}]",
         kinds=(list,),
         sweep=sweep if sweep_item is not None else None,
-        encode_many=encode_many,
-        decode_many=decode_many,
-        order=_order_each(item),
+        encode_many=encode_many if item.columns is None else None,
+        decode_many=decode_many if item.columns is None else None,
+        columns=of_lists(item),
+        order=no_order if item.order is no_order else item.order_column,
         scoped=item.scoped,
     )
 
@@ -115,21 +113,21 @@ def _in_set(element: Any, encode: Callable[[Any], Any]) -> Any:
 def _tuple_of_any_length(item: Codec) -> Codec:
     name = f"tuple[{item.name}, ...]"
 
-    def encode(value: Any) -> list[Any]:
+    def encode(value: Any) -> Any:
         if not isinstance(value, (tuple, list)):
             raise mismatch(name, value)
-        return item.encode_all(value)
+        return item.encode_column(value)
 
-    def decode(wire: list[Any]) -> tuple[Any, ...]:
-        return tuple(item.decode_all(wire))
+    def decode(wire: Any) -> tuple[Any, ...]:
+        return tuple(item.decode_column(wire))
 
     return Codec(
         name,
         encode,
         decode,
-        line=f"tuple[{item.line}, ...]",
+        line=f"tuple[{item.column_line}, ...]",
         kinds=(tuple,),
-        order=_order_each(item),
+        order=no_order if item.order is no_order else item.order_column,
         scoped=item.scoped,
     )
 
@@ -153,6 +151,12 @@ def _tuple(items: list[Codec]) -> Codec:
             return None
         return columns_encoded(columns_of(values, len(items)), items)
 
+    def take(values: Collection[Any]) -> Iterable[list[Any]]:
+        for value in values:
+            if not isinstance(value, (tuple, list)) or len(value) != len(items):
+                raise mismatch(name, value)
+        return columns_of(values, len(items))
+
     line = f"tuple[{', '.join(item.line for item in items)}]"
     return Codec(
         name,
@@ -162,48 +166,10 @@ def _tuple(items: list[Codec]) -> Codec:
         kinds=(tuple,),
         encode_many=encode_many if items else None,
         decode_many=(lambda wires: list(zip(*columns_decoded(wires, items), strict=True))) if items else None,
+        columns=of_parts(items, take, lambda columns: list(zip(*columns, strict=True))),
         order=order,
         scoped=scoped,
     )
-
-
-def columns_encoded(columns: Iterable[Collection[Any]], items: list[Codec]) -> list[Any]:
-    """Encode rows that are given by column.
-
-    :return: the rows; a tuple is packed as a list is
-    """
-    return list(zip(*(item.encode_all(column) for item, column in zip(items, columns, strict=True)), strict=True))
-
-
-def columns_decoded(wires: Collection[Any], items: list[Codec]) -> list[list[Any]]:
-    """Decode rows.
-
-    :return: their values by column
-    :raises ValueError: if they do not have as many values as there are items
-    """
-    _check_length(wires, items)
-    return [item.decode_all(column) for item, column in zip(items, columns_of(wires, len(items)), strict=True)]
-
-
-def made_of_rows(make: Callable[..., Any], wires: Collection[Any], items: list[Codec]) -> list[Any]:
-    """Decode rows, and make something of each.
-
-    :raises ValueError: if they do not have as many values as there are items
-    """
-    if all(item.plain for item in items):
-        _check_length(wires, items)
-        return list(starmap(make, wires))  # a third faster than by column, which nothing has to be done with
-    return list(map(make, *columns_decoded(wires, items)))
-
-
-def _check_length(wires: Collection[Any], items: list[Codec]) -> None:
-    if set(map(len, wires)) != {len(items)}:
-        raise ValueError(f"rows of {len(items)} values expected, and others came")
-
-
-def columns_of(rows: Collection[Any], count: int) -> Iterable[list[Any]]:
-    """:return: the columns of rows, one after the other; an iterator for each row, as `zip` makes them, would cost more"""
-    return (list(map(itemgetter(place), rows)) for place in range(count))
 
 
 def fields_codec(
@@ -241,10 +207,3 @@ def fields_codec(
         no_order if ordered else order,
         any(item.scoped for item in items),
     )
-
-
-def _order_each(item: Codec) -> Callable[[Any], Any]:
-    order_item = item.order
-    if order_item is no_order:
-        return no_order
-    return lambda wire: [order_item(part) for part in wire]

@@ -14,6 +14,7 @@ from localflyte.types.base import Codec
 from localflyte.types.base import Compile
 from localflyte.types.base import identity
 from localflyte.types.base import no_order
+from localflyte.types.columns import of_optionals
 from localflyte.types.refusal import TypeTransformerFailedError
 from localflyte.types.refusal import mismatch
 from localflyte.types.scope import forget_after
@@ -81,6 +82,7 @@ def _optional(inner: Codec, none: Codec) -> Codec:
         identity if inner.plain else decode,
         encode_many=encode_many,
         decode_many=decode_many,
+        columns=of_optionals(inner),
         line=f"{inner.line} | None",
         kinds=inner.kinds | none.kinds,
         sweep=sweep if sweep_inner is not None else None,
