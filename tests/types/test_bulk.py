@@ -126,6 +126,7 @@ MANY: dict[str, tuple[Any, list[Any]]] = {
     "tuples and lists": (tuple[int, str], [(1, "a"), [2, "b"]]),
     "lists": (list[Point], [[Point(i)] * i for i in range(4)]),
     "lists of a derived class": (list[Point], [[Point(1)], type("Points", (list,), {})([Point(2), Point(3)])]),
+    "lists of times": (list[datetime], [[NOW], type("Times", (list,), {})([NOW, NOW])]),
     "frozen with slots": (Fixed, [Fixed(i, [i]) for i in range(3)]),
     "what its constructor changes": (Upper, [Upper("a"), Upper("b")]),
     "dicts": (dict[str, Point], [{str(j): Point(j) for j in range(i)} for i in range(4)]),
@@ -243,6 +244,7 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (list[Point | None], [None, Point(1), "x"], "[2]: expected Point | None, got str ('x')"),
     (list[Point | None], [None, Point(1), Point("x")], "[2].x: expected int, got str ('x')"),  # type: ignore[arg-type]
     (list[list[Point]], [[Point(1)], (Point(2),)], "[1]: expected list[Point], got tuple"),
+    (dict[str, tuple[int, str]], {"a": (1, "a"), "b": (2,)}, "['b']: expected tuple[int, str] (2 values), got tuple of 1"),
     (list[Row], [Row(1, []), {"c": 1}], "[1]: expected Row (a, b), got dict"),
     (list[Point], [Point(1), {"y": 2.0}], "[1]: expected Point, got a dict with other keys (missing: x)"),
     (tuple[Point, ...], (Point(1), Point("2")), "[1].x: expected int, got str ('2')"),  # type: ignore[arg-type]
