@@ -31,7 +31,7 @@ def pack(codec: Codec, value: Any, canonical: bool | None = False) -> Packed:
     return _packed(codec, value, canonical) if codec.scoped else in_peace(lambda: _packed(codec, value, canonical))
 
 
-def _packed(codec: Codec, value: Any, canonical: bool) -> Packed:
+def _packed(codec: Codec, value: Any, canonical: bool | None) -> Packed:
     if codec.scoped:
         with Collecting() as collected:
             wire = codec.encode(value)
