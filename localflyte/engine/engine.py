@@ -6,6 +6,7 @@ import hashlib
 import signal
 import time
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import fields
@@ -278,7 +279,7 @@ class Engine:
             self.gate.leave(call)
 
     def _call(self, run: RunState, parent: Call | None, invocation: Invocation, caller: Call | None) -> Call:
-        digest = _digest(invocation.inputs)
+        digest = _digest(invocation.inputs, invocation.plan.cache.ignored_inputs)
         name = run.name_action(parent.action if parent else None, invocation, digest)
         again = caller is not None and caller.again
         return Call(run, invocation, name, parent, caller.depth + 1 if caller else 1, digest, caller, again)
@@ -315,10 +316,12 @@ class Engine:
             run.flush()
 
 
-def _digest(inputs: Mapping[str, Packed]) -> str:
+def _digest(inputs: Mapping[str, Packed], ignored: Collection[str]) -> str:
     """:return: a digest of the inputs as they were sent, by which an action is named; it reads no content, as the key of a cache does"""
     text = hashlib.sha256()
     for name, value in inputs.items():
+        if name in ignored:
+            continue
         text.update(name.encode())
         text.update(value.canonical or value.data)
         for ref in value.refs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import smtplib
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -128,6 +129,17 @@ def test_mail_goes_to_everybody_that_was_named(monkeypatch: pytest.MonkeyPatch) 
     assert (message["Subject"], message["To"], message["Cc"], message["Bcc"]) == ("r1 failed", "a@x", "b@x", None)
     assert "Error: it broke" in message.get_body(("plain",)).get_content()
     assert message.get_body(("html",)).get_content().strip() == "<b>failed</b>"
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError("refused"), smtplib.SMTPException("no")])
+def test_mail_that_cannot_be_sent_is_said(monkeypatch: pytest.MonkeyPatch, receiver: Receiver, error: Exception) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("smtplib.SMTP", fail)
+    (said,) = end(notify.Email(on_phase=ANY, recipients=("a@x",)), notify.Webhook(on_phase=ANY, url=receiver.url))
+    assert said.endswith(f"Email notification could not be sent: {error}")
+    assert len(receiver.got) == 1
 
 
 def test_a_run_tells_before_it_is_over(home: Path, receiver: Receiver) -> None:

@@ -67,6 +67,12 @@ async def main(path: str, x: int = 1) -> list[int]:
     return [*numbers, len(await large.aio(path)), await nested(path, x)]
 
 
+@env.task(cache=flyte.Cache("auto", ignored_inputs="when"))
+def stamped(path: str, when: float) -> int:
+    mark(path, "s")
+    return 1
+
+
 @env.task
 def counts(path: str, names: set[str], ages: dict[str, int], file: File) -> int:
     mark(path, "c")
@@ -75,7 +81,7 @@ def counts(path: str, names: set[str], ages: dict[str, int], file: File) -> int:
 
 @env.task
 async def unordered(path: str) -> int:
-    """Calls with equal inputs, which it makes in another order and of another file of the same key once the path is mended."""
+    """Calls with inputs that count as equal: once the path is mended in another order, of another file of the same key, at another time."""
     mended = os.path.exists(f"{path}.mended")
     names = [f"name {number}" for number in range(50)]
     ages = {"a": 1, "b": 2}
@@ -83,7 +89,7 @@ async def unordered(path: str) -> int:
         names.reverse()
         ages = {"b": 2, "a": 1}
     file = await File.from_local(path, hash_method="of mine", remote_destination=f"{path}.{mended}")
-    return await counts.aio(path, set(names), ages, file) + await breaks.aio(path, 1)
+    return await counts.aio(path, set(names), ages, file) + await stamped.aio(path, float(mended)) + await breaks.aio(path, 1)
 
 
 @env.task

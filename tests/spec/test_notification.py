@@ -102,6 +102,11 @@ def test_it_is_a_value(thing: Any, field: str) -> None:
         setattr(thing, field, "other")
 
 
+@pytest.mark.parametrize("text", ["", "plain", "{unknown.var}", "{{.Nothing}}", "{"])
+def test_what_is_no_placeholder_stays(text: str) -> None:
+    assert render(text, {"run": "r1"}) == text
+
+
 def test_render() -> None:
     """Test that the documented spelling and the one of the SDK's local mode are both filled in, however deep."""
     template = {"text": "{{.Run.Name}} {run.name}: {{.Error}}", "list": ["{task.name}", 5, None, ("{{.Phase}}",)], "n": {"d": "{domain}"}}
