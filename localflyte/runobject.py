@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from localflyte.api.sync import dual
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.packed import Packed
+from localflyte.syncify import syncify
 
 if TYPE_CHECKING:
     from localflyte.models import ActionPhase
@@ -122,16 +123,25 @@ class Run:
 
         return load_run(os.path.dirname(os.path.dirname(self.folder)), self.name)
 
-    def get_logs(self, action: str = "a0", attempt: int | None = None) -> Iterator[str]:
-        """:return: the lines that the task printed"""
+    @syncify
+    async def get_logs(
+        self, attempt: int | None = None, filter_system: bool = False, show_ts: bool = False, *, action: str = "a0"
+    ) -> AsyncIterator[str]:
+        """Go through the lines that the root task printed; they hold neither times nor lines of a system.
+
+        :param attempt: counted from 1; the last by default
+        :param action: the name of another action
+        """
+        from localflyte.observe.logs import last_attempt
         from localflyte.observe.logs import log_lines
 
-        return iter(log_lines(self.folder, action, attempt))
+        for line in log_lines(self.folder, action, last_attempt(self.folder, action) if attempt is None else attempt - 1):
+            yield line
 
     @dual
     async def show_logs(self, attempt: int | None = None, max_lines: int = 100, **_shown_by_a_server: Any) -> None:
         """Print the last lines that the root task printed."""
-        for line in list(self.get_logs(attempt=attempt))[-max_lines:]:
+        for line in [line async for line in self.get_logs.aio(attempt)][-max_lines:]:
             print(line)  # noqa: T201 - that is what it is for
 
     @dual

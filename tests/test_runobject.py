@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
+from programs import contexts
 from programs import patterns
 from programs import queued
+from programs import recovering
 from programs import values
 
 import localflyte as flyte
@@ -45,6 +48,35 @@ def test_its_record_has_each_call_once_below_the_one_that_made_it() -> None:
     assert call.name != root.name
     assert call.error is not None
     assert call.error.code == "UnavailableError"
+
+
+def test_outputs_are_a_tuple_with_names() -> None:
+    outputs = ActionOutputs((1, "two", None))
+    first, *rest = outputs
+    assert (first, rest, len(outputs), outputs[1:], list(outputs)) == (1, ["two", None], 3, ("two", None), [1, "two", None])
+    assert (outputs.o1, outputs.named_outputs) == ("two", {"o0": 1, "o1": "two", "o2": None})
+    assert (ActionOutputs(()).named_outputs, ActionOutputs(())) == ({}, ())
+    with pytest.raises(AttributeError, match="there is no output 'o3'; there are o0, o1, o2"):
+        _ = outputs.o3
+
+
+def test_inputs_are_shown_by_name(home: Path) -> None:
+    run = flyte.run(recovering.shown, True, None, word="a")
+    assert run.inputs() == asyncio.run(run.inputs.aio()) == {"loud": True, "times": None, "word": "a"}
+
+
+def test_what_it_printed_is_given_attempt_by_attempt(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = flyte.run(contexts.says_it_twice)
+
+    async def awaited() -> list[str]:
+        return [line async for line in run.get_logs.aio()]
+
+    assert list(run.get_logs()) == asyncio.run(awaited()) == ["attempt 1", "the end"]
+    assert list(run.get_logs(attempt=1)) == ["attempt 0", "the end"]
+    assert list(run.get_logs(attempt=7, filter_system=True, show_ts=True)) == []
+    capsys.readouterr()
+    run.show_logs(max_lines=1)
+    assert capsys.readouterr().out == "the end\n"
 
 
 def test_outputs_are_shown_as_the_sdk_shows_them() -> None:

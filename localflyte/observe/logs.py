@@ -15,7 +15,7 @@ from localflyte.runs.folder import split_log_name
 from localflyte.runs.names import is_action_name
 from localflyte.spec.event import Event
 
-__all__ = ("LogSink", "LogText", "log_bytes", "log_lines", "printable", "read_logs", "tail")
+__all__ = ("LogSink", "LogText", "last_attempt", "log_bytes", "log_lines", "printable", "read_logs", "tail")
 
 CAP = 64 * 1024 * 1024  # bytes kept of one stream of one attempt
 OPEN_FILES = 32  # kept open at once; a fan-out must not use up the descriptors of the engine
@@ -170,6 +170,11 @@ def read_logs(run_dir: str, action: str = "", attempt: int | None = None, cap: i
     return [text._replace(data=_read(text.path, cap, from_end=False)) for text in _log_files(run_dir, action, attempt)]
 
 
+def last_attempt(run_dir: str, action: str) -> int:
+    """:return: the last attempt of an action that wrote anything, counted from 0"""
+    return max((file.attempt for file in _log_files(run_dir, action, None)), default=0)
+
+
 def log_lines(run_dir: str, action: str, attempt: int | None = None) -> list[str]:
     """Return the lines an action wrote, safe to print, standard output before standard error.
 
@@ -184,7 +189,7 @@ def tail(run_dir: str, action: str, attempt: int | None = None, lines: int = 20)
     :param attempt: the attempt to read, ``None`` for the last one that wrote anything
     """
     files = _log_files(run_dir, action, attempt)
-    last = max((file.attempt for file in files), default=0)
+    last = last_attempt(run_dir, action) if attempt is None else attempt
     texts = [printable(_read(file.path, 1024 * max(1, lines), from_end=True)) for file in files if file.attempt == last]
     return "\n".join("\n".join(text.splitlines()[-lines:]) for text in texts)
 

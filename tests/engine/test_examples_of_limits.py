@@ -92,7 +92,7 @@ class TestKeptProcesses:
         result = flyte.run(patterns.all_log_at_once, str(tmp_path / "met"), 3)
         names = set(result.outputs()[0])
         assert len(names) == 3
-        lines = [line for name in names for line in result.get_logs(name)]
+        lines = [line for name in names for line in result.get_logs(action=name)]
         assert sorted(lines) == sorted(f"{name} {when}" for name in names for when in ("before", "after"))
 
 

@@ -57,3 +57,11 @@ async def unreported() -> None:
 async def reported(html: str) -> None:
     if html:
         flyte.report.get_tab("Main").log(html)
+
+
+@env.task(retries=1)
+def says_it_twice() -> None:
+    number = flyte.ctx().attempt_number
+    print(f"attempt {number}\nthe end")
+    if not number:
+        raise ValueError("once more")
