@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Any
@@ -50,7 +51,7 @@ async def build(image: Image, dry_run: bool = False, force: bool = False, wait: 
         if dry_run:
             await images.check(image.terms(), image_names())
             return ImageBuild(uri=image.uri)
-        return ImageBuild(uri=await _uri(images, image, force))
+        return ImageBuild(uri=await _uri(images, image.terms(), force))
     finally:
         images.close()
 
@@ -63,6 +64,7 @@ async def build_images(*envs: Environment, copy_style: str = "loaded_modules", s
     :param seed_cache: environments that need not be asked for again
     :raises ImageBuildError: if one cannot be had here
     """
+    from localflyte.images.recipe import wanted_terms
     from localflyte.spec.image import image_from_request
 
     known = seed_cache.image_lookup if seed_cache else {}
@@ -72,8 +74,9 @@ async def build_images(*envs: Environment, copy_style: str = "loaded_modules", s
             environment = ahead.pop()
             if environment.name not in found:
                 ahead += environment.depends_on
+                terms = image_from_request(environment.image or "auto").terms()
                 uri = known.get(environment.name)
-                found[environment.name] = uri or await _uri(images, image_from_request(environment.image or "auto"), False)
+                found[environment.name] = uri or await _uri(images, wanted_terms(terms, image_names()), False)
     finally:
         images.close()
     return ImageCache(image_lookup=found)
@@ -86,11 +89,12 @@ def _images() -> Images:
     return Images(load_settings())
 
 
-async def _uri(images: Images, image: Image, force: bool) -> str:
+async def _uri(images: Images, terms: Mapping[str, Any] | None, force: bool) -> str:
+    from localflyte.images.ways import Host
     from localflyte.logs import say_once
     from localflyte.logs import system_logger
 
-    way = await images.ready(image.terms(), system_logger.info, image_names(), fresh=force)
+    way = Host() if terms is None else await images.ready(terms, system_logger.info, image_names(), fresh=force)
     if way.notice:
         say_once(way.notice)
     return place_of(way)

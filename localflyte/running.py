@@ -99,7 +99,7 @@ class Runner:
                 port.tell("notice", {"text": f"notifications of a run that a task starts are not sent ({task.name})"})
             outputs, told = await port.arun(invocation, {**own, "options": _said(shared)})
             return Run(told["name"], told["folder"], task, invocation, outputs)
-        own |= {"images": image_names(), "images_needed": images_needed(task)}
+        own |= {"images": image_names(), "images_needed": images_needed(task, image_names())}
         request = RunRequest(invocation=invocation, surroundings=surroundings(), options=_said(shared), **own)
         result = await self._finish(request, lambda: self._warnings(task, args, kwargs, shared))
         if result.outcome.error is not None:

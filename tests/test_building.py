@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from programs import queued
 
 import localflyte as flyte
 from localflyte.building import ImageCache
@@ -41,6 +42,19 @@ def test_what_cannot_be_had(no_engine: None) -> None:
     for options in ({}, {"dry_run": True}):
         with pytest.raises(ImageBuildError, match="there is no container engine"):
             asyncio.run(flyte.build.aio(flyte.Image.from_base("alpine:3"), **options))
+
+
+def test_an_environment_without_an_image_has_the_one_called_default(no_engine: None) -> None:
+    flyte.init(images={"default": "ghcr.io/team/x:1"})
+    try:
+        with pytest.raises(ImageBuildError, match=r"The image ghcr\.io/team/x:1 cannot be had here: there is no container engine"):
+            flyte.build_images(flyte.TaskEnvironment("plain"))
+        with pytest.raises(ImageBuildError, match=r"The image ghcr\.io/team/x:1 cannot be had here"):
+            flyte.run(queued.nothing)
+        assert flyte.build(flyte.Image.from_debian_base()).uri == Path(sys.prefix).as_uri()
+    finally:
+        flyte.init()
+    assert flyte.run(queued.nothing).outputs() == (0,)
 
 
 @pytest.mark.skipif(find_uv() is None, reason="uv is not installed")

@@ -72,7 +72,13 @@ RUN_OPTIONS: tuple[click.Option, ...] = (
         type=click.Choice(["loaded_modules", "all", "none", "custom"]),
         metavar="STYLE",
     ),
-    _option("--image", "images", multiple=True, metavar="NAME=URI", text="What Image.from_ref_name(NAME) is; repeatable."),
+    _option(
+        "--image",
+        "images",
+        multiple=True,
+        metavar="NAME=URI",
+        text="What Image.from_ref_name(NAME) is; URI alone: of who has none.",
+    ),
     _option(
         "--image-policy",
         text="What images become: auto, container, venv, or host, which does not honour them.",

@@ -21,6 +21,7 @@ from localflyte.engine.tried import Tried
 from localflyte.engine.tried import tell_queued
 from localflyte.engine.verdict import failure
 from localflyte.errors import BaseRuntimeError
+from localflyte.images.recipe import wanted_terms
 from localflyte.launch.child import Worker
 from localflyte.spec.inline import breach
 from localflyte.spec.outcome import ErrorInfo
@@ -148,7 +149,7 @@ async def _attempts(host: Host, call: Call) -> Outcome:
     """Run attempts until one succeeds, a failure is final, or the retries are used up."""
     terms = call.invocation.plan.retries
     number = lost = 0
-    if call.invocation.plan.image is not None or call.invocation.plan.container_image is not None:
+    if wanted_terms(call.invocation.plan.image, call.run.request.images) is not None or call.invocation.plan.container_image is not None:
         await host.prepare(call)
     while True:
         outcome, was_lost = await _attempt(host, call, number)

@@ -21,6 +21,7 @@ from localflyte.images.pull import bring
 from localflyte.images.pull import container_of
 from localflyte.images.recipe import Recipe
 from localflyte.images.recipe import read_recipe
+from localflyte.images.recipe import wanted_terms
 from localflyte.images.uv import find_uv
 from localflyte.images.venv import Venvs
 from localflyte.images.ways import Host
@@ -60,13 +61,14 @@ class Images:
 
         A failure stays one for the life of the process: a thousand calls must not build a thousand times.
 
-        :param terms: what `Image.terms` gave; ``None`` is the interpreter that runs localflyte
+        :param terms: what `Image.terms` gave; ``None`` is the image that has the name ``default``, or the interpreter that runs localflyte
         :param say: is given a line for each thing that takes time
         :param names: what ``Image.from_ref_name`` may name
         :param fresh: make it again, whatever was kept of it
         :raises ImageBuildError: if it cannot be had here; the message says why, and what to do
         :raises ImagePullBackOffError: if it is nowhere to be pulled from
         """
+        terms = wanted_terms(terms, names or {})
         if terms is None:
             return Host()
         recipe = read_recipe(terms, names or {})
@@ -87,6 +89,7 @@ class Images:
 
         :raises ImageBuildError: as `ready` would, as far as that can be told beforehand
         """
+        terms = wanted_terms(terms, names or {})
         if terms is None:
             return Decision("host")
         recipe = read_recipe(terms, names or {})

@@ -16,8 +16,9 @@ from localflyte.spec.image_layers import image_digest
 from localflyte.spec.image_reference import check_reference
 from localflyte.spec.plan import SecretTerms
 
-__all__ = ("Recipe", "read_recipe")
+__all__ = ("Recipe", "read_recipe", "wanted_terms")
 
+DEFAULT_NAME = "default"  # of --image URI, and of Image.from_ref_name()
 FLYTE_BASE = "ghcr.io/flyteorg/flyte:py"  # flyte's own; localflyte stands in for what is in it
 
 #: The layers that an environment of this machine can have.
@@ -113,6 +114,15 @@ class Recipe:
         for layer in self.layers:
             if adds(layer) or layer.kind == "dockerignore":  # without the latter, what it leaves out would be copied
                 yield from layer.paths()
+
+
+def wanted_terms(terms: Mapping[str, Any] | None, names: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """Tell which image a task is to have: where it declares none, the one that was given the name ``default``.
+
+    :param terms: what `Image.terms` gave
+    :return: ``None`` for the interpreter that runs localflyte
+    """
+    return {"ref": DEFAULT_NAME, "layers": ()} if terms is None and DEFAULT_NAME in names else terms
 
 
 def read_recipe(terms: Mapping[str, Any], names: Mapping[str, str]) -> Recipe:

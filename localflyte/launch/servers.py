@@ -16,6 +16,7 @@ import anyio
 
 from localflyte.errors import RuntimeSystemError
 from localflyte.images.images import Images
+from localflyte.images.recipe import wanted_terms
 from localflyte.images.ways import Host
 from localflyte.images.ways import Way
 from localflyte.launch.arrival import NO_PYTHON
@@ -188,7 +189,7 @@ class Servers:
         self._mounts.close()
 
     async def _way(self, run: RunView, plan: Plan) -> Way:
-        if plan.image is None:
+        if wanted_terms(plan.image, run.request.images) is None:
             return Host()
         known = self._ways.get((id(run), id(plan)))
         if known is None:

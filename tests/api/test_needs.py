@@ -24,6 +24,13 @@ def test_none_of_who_asks_for_none() -> None:
     assert images_needed(flyte.TaskEnvironment("plain").task(noop)) == ()
 
 
+def test_the_one_called_default_of_who_declares_none() -> None:
+    below = flyte.TaskEnvironment("below", image="below:1")
+    task = flyte.TaskEnvironment("plain", depends_on=[below]).task(noop)
+    assert [terms["ref"] or terms["base"] for terms in images_needed(task, {"default": "x:1"})] == ["default", "below:1"]
+    assert [terms["base"] for terms in images_needed(task, {"mine": "x:1"})] == ["below:1"]
+
+
 def test_the_image_of_a_container_task_is_made_ready_by_other_rules() -> None:
     raw = flyte.TaskEnvironment.from_task("raw", ContainerTask(name="echo", image="echo:1", command=["echo"]))
     top = flyte.TaskEnvironment("top", depends_on=[raw])

@@ -19,6 +19,7 @@ from localflyte.errors import ActionAbortedError
 from localflyte.errors import RuntimeSystemError
 from localflyte.errors import RuntimeUserError
 from localflyte.errors import TaskTimeoutError
+from localflyte.initialize import image_names
 from localflyte.spec.event import Event
 
 PROGRAM = '''
@@ -175,6 +176,11 @@ def test_an_option_of_the_run_and_an_input_may_have_one_name(fake: Fake) -> None
     assert fake.inputs == {"project": "of the task"}
 
 
+def test_images_have_names_and_one_alone_is_the_default(fake: Fake) -> None:
+    assert main(["run", "--image", "mine=team/x:1", "--image", "ghcr.io/y:2", "program.py", "second"]) == 0
+    assert image_names() == {"mine": "team/x:1", "default": "ghcr.io/y:2"}
+
+
 def test_what_images_become(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCALFLYTE_IMAGE_POLICY", "auto")
     assert main(["run", "--image-policy", "host", "program.py", "second"]) == 0
@@ -187,7 +193,7 @@ def test_what_is_no_image_or_policy_is_refused(fake: Fake, options: list[str]) -
 
 
 def test_options_of_flyte_that_change_nothing_are_accepted(fake: Fake) -> None:
-    line = "--local -f --tui --service-account me --no-sync-local-sys-paths --run-project p --image ghcr.io/x:1 --task-queue q"
+    line = "--local -f --tui --service-account me --no-sync-local-sys-paths --run-project p --task-queue q"
     assert main(["run", *line.split(), "program.py", "second"]) == 0
     assert fake.options == {"mode": "local", "queue": "q"}
 

@@ -89,6 +89,15 @@ def test_a_name_of_the_configuration(docker: FakeDocker, asked: Asked) -> None:
     assert way.name == "team/x:1"
 
 
+def test_who_declares_no_image_has_the_one_called_default(docker: FakeDocker, asked: Asked) -> None:
+    names = {"default": "team/x:1"}
+    way = asked.run(lambda images: images.ready(None, asked.said.append, names))
+    assert isinstance(way, Container)
+    assert way.name == "team/x:1"
+    assert asked.run(lambda images: images.check(None, names)).way == "container"
+    assert asked.ready(Image.from_ref_name(), names=names) == way
+
+
 @pytest.mark.parametrize(
     ("orders", "seconds", "message"),
     [
