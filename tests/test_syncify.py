@@ -196,6 +196,26 @@ def test_context_variables_go_in_and_not_out() -> None:
         variable.reset(token)
 
 
+def test_a_generator_sees_the_context_of_who_goes_through_it() -> None:
+    variable = contextvars.ContextVar("variable", default="unset")
+
+    @syncify
+    async def several() -> AsyncIterator[str]:
+        for _ in range(2):
+            yield variable.get()
+
+    async def main() -> list[str]:
+        variable.set("inside")
+        return [item async for item in several.aio()]
+
+    token = variable.set("given")
+    try:
+        assert list(several()) == ["given"] * 2
+        assert asyncio.run(main()) == ["inside"] * 2
+    finally:
+        variable.reset(token)
+
+
 def test_cancelling_reaches_the_function() -> None:
     seen: list[str] = []
 

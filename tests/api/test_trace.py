@@ -27,6 +27,11 @@ def child(x: int) -> int:
     return x
 
 
+@env.task
+async def later(x: int) -> int:
+    return x
+
+
 @trace
 def double(x: int) -> int:
     """Twice as much."""
@@ -136,6 +141,20 @@ class TestInside:
 
         with pytest.raises(TraceDoesNotAllowNestedTasksError, match="env.child"):
             nested(1)
+
+    @pytest.mark.parametrize("task", [child, later])
+    def test_an_async_task_cannot_be_called_either(self, port: FakePort, task: Any) -> None:
+        @trace
+        async def nested(x: int) -> int:
+            return await task.aio(x)
+
+        @trace
+        async def awaiting(x: int) -> int:
+            return await later(x)
+
+        for each in (nested, awaiting):
+            with pytest.raises(TraceDoesNotAllowNestedTasksError, match=r"env\.(child|later)"):
+                asyncio.run(each(1))
 
     def test_the_plain_function_of_a_task_can_be_called(self, port: FakePort) -> None:
         @trace

@@ -172,8 +172,9 @@ def test_the_command_line_recovers(home: Path, path: str, capsys: pytest.Capture
     mend(path)
     assert main(["rerun", "--recover", "--allow-missing-outputs", "--action-name", "a0", "broken"]) == 0
     assert ran(path) == Counter(m=1, l=1, n=1, b=1)
-    assert main(["rerun", "broken", "--x", "3"]) == 0
+    assert main(["rerun", "--name", "third", "-e", "K=V", "--label", "team=ml", "broken", "--x", "3"]) == 0
     assert ran(path)["f"] == 4
+    assert (home / "runs" / "third").is_dir()
     assert "[1, 2, 3, 3, 2097152, 34]" in capsys.readouterr().out
 
 

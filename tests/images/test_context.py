@@ -36,13 +36,15 @@ def test_each_layer_has_its_folder(tmp_path: Path) -> None:
     script = '# /// script\n# dependencies = [\n#   "one",\n#\n#   "two>1",\n# ]\n# ///\nprint(1)\n'
     (tmp_path / "s.py").write_text(script)
     image = Image.from_uv_script(tmp_path / "s.py", name="demo").with_requirements(tmp_path / "r.txt").with_env_vars({"A": "1"})
-    image = image.with_source_folder(tmp_path / "src", "/x").with_source_file(tmp_path / "r.txt").with_dockerignore(tmp_path / "ignore")
+    image = (
+        image.with_source_folder(tmp_path / "src", "/x").with_source_file(tmp_path / "src" / "b.csv").with_dockerignore(tmp_path / "ignore")
+    )
     image = image.clone(addl_layer=PythonWheels(wheel_dir=tmp_path, package_name="w")).with_local_v2()
     assert filled(image, tmp_path / "home") == {
         "0/requirements.txt": "one\ntwo>1\n",
         "1/requirements.txt": "r.txt",
         "3/deep/a.py": "src/deep/a.py",
-        "4/r.txt": "r.txt",
+        "4/b.csv": "src/b.csv",
         "6/w-1-py3-none-any.whl": "w-1-py3-none-any.whl",
     }
 

@@ -135,6 +135,15 @@ def test_a_call_is_bound_in_the_order_of_the_parameters_with_defaults() -> None:
     assert list(read(add).bind((1,), {"b": ["x"]}, task=TASK).items()) == [("a", 1), ("b", ["x"]), ("c", 1.0)]
 
 
+def test_a_default_that_is_nothing_is_one() -> None:
+    def task(a: int = 0, b: str = "", c: bool = False, d: list[int] | None = None, e: float = 0.0) -> None: ...
+
+    interface = read(task)
+    values = interface.bind((), {}, task=TASK)
+    assert values == {"a": 0, "b": "", "c": False, "d": None, "e": 0.0}
+    assert interface.decode_inputs(interface.encode_inputs(values, task=TASK), task=TASK) == values
+
+
 def test_inputs_come_back() -> None:
     interface = read(add)
     values = interface.bind((1, ["x"]), {}, task=TASK)
