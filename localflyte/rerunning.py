@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 
 from localflyte.api import registry
 from localflyte.api.task import from_pickle
@@ -17,14 +18,24 @@ from localflyte.runs.recall import request_of
 from localflyte.settings import load_settings
 from localflyte.spec.plan import TaskRef
 
-__all__ = ("prepare_rerun",)
+__all__ = ("Again", "prepare_rerun")
 
 
-def prepare_rerun(run_name: str, inputs: Mapping[str, Any]) -> tuple[str, Any, dict[str, Any]]:
+class Again(NamedTuple):
+    """An earlier run, to be run again."""
+
+    folder: str
+    task: Any
+    """As it is now."""
+    inputs: dict[str, Any]
+    said: dict[str, Any]
+    """What ``flyte.with_runcontext`` was told, as far as it concerns what the tasks do."""
+
+
+def prepare_rerun(run_name: str, inputs: Mapping[str, Any]) -> Again:
     """Find the task and the inputs of a run.
 
     :param inputs: what is to be another than it was
-    :return: the folder of the run, its task as it is now, and the inputs
     :raises RunNotFoundError: if there is no such run, or nothing was kept of it
     :raises TaskNotFoundError: if its task is not there any more
     :raises ValueError: if the task has no input of a name
@@ -39,7 +50,7 @@ def prepare_rerun(run_name: str, inputs: Mapping[str, Any]) -> tuple[str, Any, d
     if unknown:
         raise ValueError(f"task {task.name} has no input {unknown[0]!r}; its inputs are {', '.join(known) or 'none'}")
     before = {name: value for name, value in kept.inputs.items() if name in known}
-    return folder, task, {**task.border.decode_inputs(before, task=task.name), **inputs}
+    return Again(folder, task, {**task.border.decode_inputs(before, task=task.name), **inputs}, kept.said)
 
 
 def _task(ref: TaskRef, path: Sequence[str]) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from localflyte.spec.options import Options
 from localflyte.spec.run import RunRequest
 
-__all__ = ("several", "sort_options")
+__all__ = ("after", "check_mode", "merged", "said_of", "several", "sort_options")
 
 #: Options of with_runcontext that say something to a cluster's server alone; here they change nothing.
 _NOTED = (
@@ -49,6 +50,24 @@ _OWN = (
     "recover",
     "trigger",
 )
+
+
+_MODES = ("local", "remote", "hybrid", None)
+#: Options of which each entry is said by itself.
+_BY_NAME = ("env_vars", "labels", "annotations")
+
+
+def check_mode(mode: str | None, options: Mapping[str, Any]) -> None:
+    """Check what a mode needs on a cluster, though all of them run here.
+
+    :raises ValueError: if there is no such mode, or it does not go with the options
+    """
+    if mode not in _MODES:
+        raise ValueError(f"mode must be 'local', 'remote' or 'hybrid', got {mode!r}; localflyte runs all of them on this machine")
+    if mode == "hybrid" and not (options.get("name") and options.get("run_base_dir")):
+        raise ValueError("mode='hybrid' needs name=... and run_base_dir=...: on a cluster the tasks find by them what this process does")
+    if options.get("tracked") and mode not in ("local", None):
+        raise ValueError(f"tracked=True is for mode='local', not {mode!r}: it reports a run that a cluster does not carry itself")
 
 
 def sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options | None]:
@@ -90,6 +109,29 @@ def sort_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Options | 
         near = get_close_matches(name, [*RunRequest.__dataclass_fields__, "env_vars", "queue", "strict_remote", *_NOTED], 1)
         raise TypeError(f"with_runcontext() has no option {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
     return own, Options(**shared) if shared else None
+
+
+def said_of(options: Options | None) -> dict[str, Any]:
+    """:return: what a run says for its actions, by name"""
+    if options is None:
+        return {}
+    return {name: value for name in ("env_vars", "queue", "interruptible") if (value := getattr(options, name)) is not None}
+
+
+def merged(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """:return: options that an earlier run was given, and over them those of now; of variables, labels and annotations each by itself"""
+    by_name = {key: {**before.get(key, {}), **now.get(key, {})} for key in _BY_NAME if key in before or key in now}
+    return {**before, **now, **by_name}
+
+
+def after(before: Mapping[str, Any], own: Mapping[str, Any], shared: Options | None) -> tuple[dict[str, Any], Options | None]:
+    """Put sorted options over those that an earlier run was given, as `merged` does.
+
+    :return: what concerns the run alone, and what its actions inherit
+    """
+    said, over = sort_options(before)
+    told = merged(said_of(over), said_of(shared))
+    return merged(said, own), replace(over or shared or Options(), **told) if told else None
 
 
 def several(notifications: Any) -> tuple[Any, ...]:

@@ -26,6 +26,9 @@ from localflyte.errors import ModuleLoadError
 from localflyte.initialize import get_init_config
 from localflyte.initialize import image_names
 from localflyte.initialize import is_initialized
+from localflyte.runcontext import after
+from localflyte.runcontext import check_mode
+from localflyte.runcontext import said_of
 from localflyte.runcontext import several
 from localflyte.runcontext import sort_options
 from localflyte.runobject import Run
@@ -40,8 +43,6 @@ if TYPE_CHECKING:
     from localflyte.spec.run import RunResult
 
 __all__ = ("Run", "Runner", "rerun", "run", "with_runcontext")
-
-_MODES = ("local", "remote", "hybrid", None)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,8 +64,9 @@ class Runner:
     """Runs tasks under the options of `with_runcontext`. What each means here is told there."""
 
     def __init__(self, mode: str | None = None, *, sinks: Sequence[Any] = (), **options: Any) -> None:
-        if mode not in _MODES:
-            raise ValueError(f"mode must be 'local', 'remote' or 'hybrid', got {mode!r}; localflyte runs all of them on this machine")
+        check_mode(mode, options)
+        if mode == "hybrid":
+            del options["run_base_dir"]  # every run has a folder of its own here
         self._sinks = tuple(sinks)
         self._strict_remote: bool | None = options.pop("strict_remote", None)
         self._copy_style = str(options.get("copy_style") or "loaded_modules")
@@ -89,7 +91,7 @@ class Runner:
                 'file, here as on a cluster: put the call under `if __name__ == "__main__":`.'
             )
         inherited = context.run_options if context is not None else None
-        shared = self._shared if inherited is None else Options(**{**_said(inherited), **_said(self._shared)})
+        shared = self._shared if inherited is None else Options(**{**said_of(inherited), **said_of(self._shared)})
         if port is None:
             task.forget_code()
         invocation = invocation_for(task, args, kwargs, run=shared, root=True, custom_context=self._own.get("custom_context"))
@@ -97,10 +99,10 @@ class Runner:
         if port is not None:
             if self._notifications:
                 port.tell("notice", {"text": f"notifications of a run that a task starts are not sent ({task.name})"})
-            outputs, told = await port.arun(invocation, {**own, "options": _said(shared)})
+            outputs, told = await port.arun(invocation, {**own, "options": said_of(shared)})
             return Run(told["name"], told["folder"], task, invocation, outputs)
         own |= {"images": image_names(), "images_needed": images_needed(task, image_names())}
-        request = RunRequest(invocation=invocation, surroundings=surroundings(), options=_said(shared), **own)
+        request = RunRequest(invocation=invocation, surroundings=surroundings(), options=said_of(shared), **own)
         result = await self._finish(request, lambda: self._warnings(task, args, kwargs, shared))
         if result.outcome.error is not None:
             error = with_frames(from_info(result.outcome.error))
@@ -109,20 +111,27 @@ class Runner:
         return Run(result.name, result.folder, task, invocation, result.outcome.outputs)
 
     @dual
-    async def rerun(self, run_name: str, *args: Any, **kwargs: Any) -> Run:
+    async def rerun(
+        self,
+        run_name: str,
+        action_name: str = "a0",
+        recover: bool = False,
+        force_rerun_actions: Sequence[str] | None = None,
+        allow_missing_source_outputs: bool = False,
+        **inputs: Any,
+    ) -> Run:
         """As `rerun`, under the options of this runner."""
-        from localflyte.runs.history import read_start
+        from localflyte.rerunning import prepare_rerun
 
-        folder, task, values, asked = _again(run_name, *args, **kwargs)
-        runner, start = copy(self), read_start(folder)
-        said = {key: {**getattr(start, key), **self._own.get(key, {})} for key in ("labels", "annotations")}
-        runner._own = {
-            **self._own,
-            **said,
-            "recover": folder if asked["recover"] else "",
-            "force_rerun_actions": asked["force_rerun_actions"],
-        }
-        return await runner.run.aio(task, **values)
+        if action_name != "a0":
+            raise ValueError(f"rerun(action_name={action_name!r}): here a run is run again from a0; call flyte.run with that task instead")
+        if force_rerun_actions and not recover:
+            raise ValueError("force_rerun_actions needs recover=True: without it everything is carried again")
+        before = prepare_rerun(run_name, inputs)
+        runner = copy(self)
+        runner._own, runner._shared = after(before.said, self._own, self._shared)
+        runner._own |= {"recover": before.folder if recover else "", "force_rerun_actions": tuple(force_rerun_actions or ())}
+        return await runner.run.aio(before.task, **before.inputs)
 
     async def _finish(self, request: RunRequest, look: Callable[[], tuple[str, ...]]) -> RunResult:
         """:param look: looks for what breaks in a pod"""
@@ -196,40 +205,30 @@ async def run(task: Any, *args: Any, task_queue: str | None = None, **kwargs: An
 
 
 @dual
-async def rerun(run_name: str, *args: Any, **kwargs: Any) -> Run:
-    """Run an earlier run again, with the inputs that it had and the code that is there now.
-
-    :param run_name: its name
-    :param action_name: only ``"a0"``, its first action
-    :param recover: take what its actions gave, where they have succeeded and the code of their task has not changed, and carry only the
-        others. What gave more than 64 KiB is carried again
-    :param force_rerun_actions: names of actions that are carried again all the same; needs `recover`
-    :param inputs: by name, what is to be another than it was
-    :raises ValueError: if the arguments make no sense together, or name no input
-    :raises RunNotFoundError: if there is no such run, or nothing was kept of it
-    :raises TaskNotFoundError: if its task is not there any more
-    """
-    runner = Runner()
-    return await runner.rerun.aio(run_name, *args, **kwargs)
-
-
-def _again(
+async def rerun(
     run_name: str,
     action_name: str = "a0",
     recover: bool = False,
     force_rerun_actions: Sequence[str] | None = None,
     allow_missing_source_outputs: bool = False,
     **inputs: Any,
-) -> tuple[str, Any, dict[str, Any], dict[str, Any]]:
-    """:return: the folder of the run, its task, the inputs, and how to run it again"""
-    from localflyte.rerunning import prepare_rerun
+) -> Run:
+    """Run an earlier run again, with the inputs that it had and the code that is there now; what `with_runcontext` was told of it for its
+    tasks (variables, each by itself, and queue, context, cache) and its labels hold again where nothing else is told.
 
-    if action_name != "a0":
-        raise ValueError(f"rerun(action_name={action_name!r}): here a run is run again from a0; call flyte.run with that task instead")
-    if force_rerun_actions and not recover:
-        raise ValueError("force_rerun_actions needs recover=True: without it everything is carried again")
-    folder, task, values = prepare_rerun(run_name, inputs)
-    return folder, task, values, {"recover": recover, "force_rerun_actions": tuple(force_rerun_actions or ())}
+    :param run_name: its name
+    :param action_name: only ``"a0"``, its first action
+    :param recover: take what its actions gave, where they have succeeded and the code of their task has not changed, and carry only the
+        others. What gave more than 64 KiB is carried again
+    :param force_rerun_actions: names of actions that are carried again all the same; needs `recover`
+    :param allow_missing_source_outputs: changes nothing: what a run has given is not needed to run it again
+    :param inputs: by name, what is to be another than it was
+    :raises ValueError: if the arguments make no sense together, or name no input
+    :raises RunNotFoundError: if there is no such run, or nothing was kept of it
+    :raises TaskNotFoundError: if its task is not there any more
+    """
+    runner = Runner()
+    return await runner.rerun.aio(run_name, action_name, recover, force_rerun_actions, allow_missing_source_outputs, **inputs)
 
 
 def surroundings() -> Surroundings:
@@ -272,12 +271,6 @@ def _whose() -> dict[str, str]:
         return {}
     config = get_init_config()
     return {key: value for key in ("project", "domain") if (value := getattr(config, key))}
-
-
-def _said(options: Options | None) -> dict[str, Any]:
-    if options is None:
-        return {}
-    return {name: value for name in ("env_vars", "queue", "interruptible") if (value := getattr(options, name)) is not None}
 
 
 def _aside(sink: Any) -> Any:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import re
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import localflyte as flyte
+from localflyte.runcontext import after
+from localflyte.runcontext import merged
 from localflyte.runcontext import sort_options
+from localflyte.spec.options import Options
 
 
 @pytest.mark.parametrize("option", ["env_vars", "labels", "annotations"])
@@ -35,6 +44,9 @@ def test_what_only_a_server_acts_on_changes_nothing(said: dict[str, Any]) -> Non
         ({"copy_style": "none"}, "needs version="),
         ({"copy_style": "custom"}, "cannot be used with run"),
         ({"max_action_concurrency": 1}, "0 \\(no limit\\) or at least 2"),
+        ({"max_action_concurrency": -1}, "0 \\(no limit\\) or at least 2"),
+        ({"name": "../up"}, "../up"),
+        ({"tracked_strict": True}, "refused: there is no control plane"),
         ({"cache_lookup_scope": "all"}, "'global' or 'project-domain'"),
         ({"queue": "a", "task_queue": "b"}, "two words for one setting"),
         ({"dry_run": True}, "nothing to show without running"),
@@ -49,3 +61,82 @@ def test_what_makes_no_sense_is_refused(said: dict[str, Any], words: str) -> Non
 def test_an_option_that_there_is_not_is_a_misspelled_one() -> None:
     with pytest.raises(TypeError, match="no option 'lables'. Did you mean 'labels'"):
         sort_options({"lables": {}})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mode": "cloud"}, "mode must be 'local', 'remote' or 'hybrid', got 'cloud'"),
+        ({"mode": "hybrid"}, "mode='hybrid' needs name=... and run_base_dir=..."),
+        ({"mode": "hybrid", "name": "r"}, "needs name=... and run_base_dir=..."),
+        ({"mode": "remote", "tracked": True}, "tracked=True is for mode='local', not 'remote'"),
+    ],
+)
+def test_a_mode_needs_what_it_needs_on_a_cluster(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        flyte.with_runcontext(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mode": "hybrid", "name": "r", "run_base_dir": "/x"},
+        {"mode": "local", "tracked": True},
+        {"mode": "remote", "debug": True},
+        {"max_action_concurrency": 0},
+        {"max_action_concurrency": 2},
+        {"tracked": False, "dry_run": False, "preserve_original_types": True, "env_vars": None},
+    ],
+)
+def test_every_mode_is_taken_with_what_belongs_to_it(options: dict[str, Any]) -> None:
+    flyte.with_runcontext(**options)
+
+
+def test_an_option_that_is_like_none_there_is_is_named() -> None:
+    with pytest.raises(TypeError, match="no option 'zzz'.$"):
+        sort_options({"zzz": True})
+
+
+def test_what_concerns_the_run_and_what_concerns_its_actions_is_told_apart(tmp_path: Path) -> None:
+    own, shared = sort_options(
+        {
+            "name": "r",
+            "queue": "q",
+            "interruptible": False,
+            "env_vars": {"LOG_FORMAT": "mine"},
+            "log_level": logging.DEBUG,
+            "user_log_level": "INFO",
+            "log_format": "json",
+            "reset_root_logger": False,
+            "interactive_mode": True,
+            "run_start_time": datetime(2026, 1, 2, tzinfo=UTC),
+            "raw_data_path": str(tmp_path / ".." / tmp_path.name),
+        }
+    )
+    assert shared == Options(queue="q", interruptible=False, env_vars={"LOG_LEVEL": "10", "USER_LOG_LEVEL": "INFO", "LOG_FORMAT": "mine"})
+    assert own == {
+        "name": "r",
+        "interactive": True,
+        "run_start_time": datetime(2026, 1, 2, tzinfo=UTC).timestamp(),
+        "raw_data_path": str(tmp_path),
+    }
+
+
+def test_what_is_said_now_goes_over_what_was_said_before() -> None:
+    """Of variables, labels and annotations each by itself."""
+    before = {"env_vars": {"KEEP": "1", "FOO": "old"}, "labels": {"a": "1", "b": "1"}, "queue": "orig", "overwrite_cache": True}
+    now = {"env_vars": {"FOO": "new", "BAR": "2"}, "labels": {"b": "2"}, "annotations": {"c": "3"}, "interruptible": False}
+    both = {
+        "env_vars": {"KEEP": "1", "FOO": "new", "BAR": "2"},
+        "labels": {"a": "1", "b": "2"},
+        "annotations": {"c": "3"},
+        "queue": "orig",
+        "overwrite_cache": True,
+        "interruptible": False,
+    }
+    assert merged(before, now) == both
+    assert after(before, *sort_options(now)) == sort_options(both)
+    assert before["env_vars"] == {"KEEP": "1", "FOO": "old"}
+    assert after(before, {}, None) == sort_options(before)
+    assert after({}, *sort_options(now)) == sort_options(now)
+    assert after({}, {}, None) == ({}, None)

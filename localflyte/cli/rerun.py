@@ -15,7 +15,7 @@ from localflyte.cli.run import execute
 __all__ = ("rerun",)
 
 HELP = """Run an earlier run again, with the inputs that it had, and the code that is there now. RUN may be the beginning of a name, or
-`last`; inputs that are given replace those it had.
+`last`; inputs that are given replace those it had, and so do options.
 
 With --recover, what its actions gave is taken from there, where they succeeded and the code of their task has not changed; only the
 others are carried. What gave more than 64 KiB is carried again."""
@@ -26,6 +26,7 @@ def _rerun(
 ) -> int:
     from localflyte.bridges import flyte
     from localflyte.rerunning import prepare_rerun
+    from localflyte.runcontext import merged
 
     options["verbose"] = options["verbose"] + (ctx.obj or 0)
     passed = run_context_options(options)
@@ -35,11 +36,11 @@ def _rerun(
         raise click.UsageError(f"--action-name {action_name}: here a run is run again from a0; `localflyte run` runs one task of it")
     flyte.install()
     name = load_named(run).name
-    folder, template, before = prepare_rerun(name, {})
-    given = read_inputs(template.border.inputs, inputs, usage=f"localflyte rerun {name}", replacing=True)
+    before = prepare_rerun(name, {})
+    given = read_inputs(before.task.border.inputs, inputs, usage=f"localflyte rerun {name}", replacing=True)
     if recover:
-        passed |= {"recover": folder, "force_rerun_actions": force}
-    return execute(template, {**before, **given}, options, passed)
+        passed |= {"recover": before.folder, "force_rerun_actions": force}
+    return execute(before.task, {**before.inputs, **given}, options, merged(before.said, passed))
 
 
 rerun = click.Command(

@@ -135,7 +135,7 @@ class Engine:
             self._pools.forget(run)
             self._servers.forget(run)
             self._besides.forget(run)
-            if run.mask and any(map(run.mask.holds, request.invocation.inputs.values())):
+            if run.mask and any(map(run.mask.holds, (*request.invocation.inputs.values(), Packed(repr(request.said()).encode())))):
                 run.recall.drop()  # which of them is a secret may have come to light only when a task asked for it
             run.close()
             with anyio.CancelScope(shield=True):
@@ -297,7 +297,7 @@ class Engine:
 
     async def _prepare_recall(self, root: Call) -> None:
         run, invocation = root.run, root.invocation
-        run.recall.begin(invocation.plan.task, invocation.inputs, run.request.surroundings.sys_path)
+        run.recall.begin(invocation.plan.task, invocation.inputs, run.request.surroundings.sys_path, run.request.said())
         if run.request.recover:
             run.recalled = await anyio.to_thread.run_sync(recalled, run.request.recover)
 

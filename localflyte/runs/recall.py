@@ -1,6 +1,6 @@
 """Recall: what a run was asked for and what its actions gave, kept in its folder, so that it can be run again and go on where it ended.
 
-A file of frames: first ``["run", task, inputs, path]``, then ``["gave", action, task, body, outputs]`` for each action that succeeded.
+A file of frames: first ``["run", task, inputs, path, said]``, then ``["gave", action, task, body, outputs]`` of each that succeeded.
 A file that ends in the middle of a frame ends there.
 """
 
@@ -49,17 +49,18 @@ class Recall:
         self._left = MOST_IN_ALL
         self._fd: int | None = None
 
-    def begin(self, task: TaskRef, inputs: Mapping[str, Packed], path: Sequence[str]) -> None:
+    def begin(self, task: TaskRef, inputs: Mapping[str, Packed], path: Sequence[str], said: Mapping[str, Any]) -> None:
         """Note what the run was asked for.
 
         :param path: where its modules were found
+        :param said: how it was to be run
         """
         try:
             self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             self._give_up(error)
             return
-        self._add(("run", task_to_wire(task), dict(inputs), tuple(path)))
+        self._add(("run", task_to_wire(task), dict(inputs), tuple(path), dict(said)))
 
     def keep(self, action: str, task: str, body: str, outputs: Sequence[Packed]) -> None:
         """Note what an action gave.
@@ -152,6 +153,8 @@ class Asked(NamedTuple):
     inputs: dict[str, Packed]
     path: tuple[str, ...]
     """Where its modules were found."""
+    said: dict[str, Any]
+    """How it was to be run, by the names of ``flyte.with_runcontext``."""
 
 
 def request_of(folder: str) -> Asked:
@@ -159,8 +162,8 @@ def request_of(folder: str) -> Asked:
     :raises RunNotFoundError: if nothing was kept of it, or if that cannot be read
     """
     with _reading(folder) as messages:
-        _, task, inputs, path = next(messages)
-        return Asked(TaskRef(**task), inputs_from_wire(inputs), tuple(map(str, path)))
+        _, task, inputs, path, *said = next(messages)  # a run of before has kept nothing of how it was to be run
+        return Asked(TaskRef(**task), inputs_from_wire(inputs), tuple(map(str, path)), dict(*said))
 
 
 def recalled(folder: str) -> Recalled:

@@ -75,6 +75,13 @@ class RunRequest:
     annotations: Mapping[str, str] = field(default_factory=dict)
     """What is noted on the run; kept with it like labels."""
 
+    def said(self) -> dict[str, Any]:
+        """:return: what of it would be told again for a run that is to do the same, by the names of ``flyte.with_runcontext``"""
+        names = ("overwrite_cache", "disable_run_cache", "cache_lookup_scope", "max_action_concurrency")
+        own = {name: value for name in names if (value := getattr(self, name)) != self.__dataclass_fields__[name].default}
+        by_name = {"custom_context": self.invocation.custom_context, "labels": self.labels, "annotations": self.annotations}
+        return {**self.options, **own, **{name: dict(value) for name, value in by_name.items() if value}}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:

@@ -17,6 +17,9 @@ from localflyte.api.resolve import plan_for
 from localflyte.cli import main
 from localflyte.runs.history import load_run
 from localflyte.runs.recall import FILE
+from localflyte.runs.recall import request_of
+from localflyte.wire.frames import FrameReader
+from localflyte.wire.frames import pack_frame
 
 
 @pytest.fixture
@@ -211,6 +214,52 @@ def test_the_help_of_a_rerun_lists_the_inputs(home: Path, path: str, capsys: pyt
     assert "localflyte rerun broken" in text
     assert "--x int" in text
     assert ran(path) == Counter()
+
+
+def told(run: Any) -> list[str]:
+    return list(run.outputs()[0])
+
+
+def test_a_rerun_is_told_what_the_run_was_told(home: Path) -> None:
+    """Variables, each by itself, and the context hold again where nothing else is said; so does what concerns the cache."""
+    names = ["KEEP", "FOO", "BAR"]
+    first = flyte.with_runcontext(
+        name="told", env_vars={"KEEP": "1", "FOO": "old"}, custom_context={"who": "me"}, overwrite_cache=True, max_action_concurrency=4
+    )
+    assert told(first.run(recovering.surroundings, names)) == ["1", "old", "", "me"]
+    assert told(flyte.rerun("told")) == ["1", "old", "", "me"]
+    again = flyte.with_runcontext(name="again", env_vars={"FOO": "new", "BAR": "2"}).rerun("told")
+    assert told(again) == ["1", "new", "2", "me"]
+    assert told(flyte.with_runcontext(custom_context={"who": "you"}).rerun("again", names=["FOO"])) == ["new", "you"]
+    assert request_of(str(home / "runs" / "again")).said == {
+        "env_vars": {"KEEP": "1", "FOO": "new", "BAR": "2"},
+        "custom_context": {"who": "me"},
+        "overwrite_cache": True,
+        "max_action_concurrency": 4,
+    }
+
+
+def test_the_command_line_tells_again_what_the_run_was_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flyte.with_runcontext(name="told", env_vars={"KEEP": "1", "FOO": "old"}).run(recovering.surroundings, ["KEEP", "FOO"])
+    assert main(["rerun", "told"]) == 0
+    assert "['1', 'old', '']" in capsys.readouterr().out
+    assert main(["rerun", "--env", "FOO=new", "told"]) == 0
+    assert "['1', 'new', '']" in capsys.readouterr().out
+
+
+def test_what_an_older_version_kept_can_be_run_again(home: Path) -> None:
+    """It has kept nothing of how a run was to be run."""
+    flyte.with_runcontext(name="told", env_vars={"FOO": "old"}).run(recovering.surroundings, ["FOO"])
+    kept = home / "runs" / "told" / FILE
+    (first, *rest) = FrameReader().feed(kept.read_bytes())
+    kept.write_bytes(b"".join(pack_frame(tuple(message)) for message in (first[:4], *rest)))
+    assert told(flyte.rerun("told")) == ["", ""]
+
+
+def test_a_variable_that_holds_a_secret_is_not_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECALL_SECRET", "do-not-keep-this")
+    flyte.with_runcontext(name="secret", env_vars={"ALSO": "do-not-keep-this"}).run(recovering.asks, "something else")
+    assert not (home / "runs" / "secret" / FILE).exists()
 
 
 def test_an_input_that_holds_a_secret_is_not_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,11 @@ def shown(loud: bool, times: int | None, word: str) -> str:
 
 
 @env.task
+def surroundings(names: list[str]) -> list[str]:
+    return [*(os.environ.get(name, "") for name in names), flyte.get_custom_context().get("who", "")]
+
+
+@env.task
 def first(path: str, x: int) -> int:
     mark(path, "f")
     return x + 1
