@@ -143,7 +143,6 @@ if TYPE_CHECKING:
     from localflyte.cluster import AppHandle as AppHandle
     from localflyte.cluster import deploy as deploy
     from localflyte.cluster import load_interactive_ctx as load_interactive_ctx
-    from localflyte.cluster import load_plugin_config as load_plugin_config
     from localflyte.cluster import run_python_script as run_python_script
     from localflyte.cluster import serve as serve
     from localflyte.cluster import with_servecontext as with_servecontext
@@ -156,6 +155,7 @@ if TYPE_CHECKING:
     from localflyte.initialize import init_passthrough as init_passthrough
     from localflyte.logs import logger as logger
     from localflyte.logs import system_logger as system_logger
+    from localflyte.pluginfile import load_plugin_config as load_plugin_config
     from localflyte.running import rerun as rerun
     from localflyte.running import run as run
     from localflyte.running import with_runcontext as with_runcontext
@@ -242,7 +242,7 @@ else:
             "init_passthrough": "initialize",
             "latest_checkpoint": "checkpoint",
             "load_interactive_ctx": "cluster",
-            "load_plugin_config": "cluster",
+            "load_plugin_config": "pluginfile",
             "logger": "logs",
             "map": "api.map",
             "new_condition": "api.condition",

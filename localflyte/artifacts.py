@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Literal
 from typing import Protocol
 from typing import TypeVar
 
-from localflyte.cluster import ClusterFunction
+from localflyte.errors import ClusterOnlyError
+from localflyte.syncify import syncify
 from localflyte.types.artifacts import named
 
 __all__ = ("KIND_KEY", "Artifact", "Card", "CardFormat", "CardType", "Kind", "Metadata", "new")
@@ -17,7 +19,7 @@ __all__ = ("KIND_KEY", "Artifact", "Card", "CardFormat", "CardType", "Kind", "Me
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-CardFormat = Literal["html", "md", "json", "csv", "tsv", "parquet"]
+CardFormat = Literal["html", "md", "json", "yaml", "csv", "tsv", "png", "jpg", "jpeg"]
 CardType = Literal["model", "data", "generic"]
 Kind = Literal["model", "data", "generic"]
 KIND_KEY = "flyte.io/kind"
@@ -31,7 +33,44 @@ class Card:
     format: CardFormat = "html"
     card_type: CardType = "generic"
 
-    create_from = ClusterFunction("flyte.artifacts.Card.create_from", "It uploads a page to a cluster. Here, write it with flyte.report.")
+    @syncify
+    @classmethod
+    async def create_from(
+        cls,
+        *,
+        content: str | None = None,
+        local_path: str | os.PathLike[str] | None = None,
+        format: CardFormat = "html",
+        card_type: CardType = "generic",
+    ) -> Card:
+        """Keep a page among the data of the running task, under a name that its content decides.
+
+        :param content: the page itself
+        :param local_path: a file that holds it
+        :raises ValueError: if neither is given
+        :raises ClusterOnlyError: outside of a task, where a cluster would have to take it
+        """
+        from hashlib import sha256
+
+        from localflyte.api.context import current
+        from localflyte.storage import join
+        from localflyte.storage import put_stream
+
+        if not content and local_path is None:
+            raise ValueError("Card.create_from() needs the page, as content= or as the file local_path=")
+        context = current()
+        if context is None:
+            raise ClusterOnlyError(
+                "flyte.artifacts.Card.create_from outside of a task", "It uploads a page to a cluster. Inside of a task it works here, too."
+            )
+        data = content.encode("utf-8", "surrogatepass") if content else _read(local_path)
+        place = join(context.raw_data_path.path, "cards", f"{card_type}-{sha256(data).hexdigest()[:16]}.{format}")
+        return cls(uri=await put_stream(data, to_path=place), format=format, card_type=card_type)
+
+
+def _read(path: Any) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,6 @@ __all__ = (
     "ClusterRecord",
     "deploy",
     "load_interactive_ctx",
-    "load_plugin_config",
     "run_python_script",
     "serve",
     "with_servecontext",
@@ -105,7 +104,6 @@ deploy = ClusterFunction(
     "It registers environments with a cluster, with the flyte SDK. Here nothing needs to be registered: flyte.run(task, ...).",
 )
 load_interactive_ctx = ClusterFunction("flyte.load_interactive_ctx", "It opens the context of an action on a cluster in a notebook.")
-load_plugin_config = ClusterFunction("flyte.load_plugin_config", "It reads the configuration of a plugin that a cluster runs.")
 run_python_script = ClusterFunction(
     "flyte.run_python_script", "It sends a script to a cluster. Here, run it with `localflyte run`, or with Python itself."
 )

@@ -12,6 +12,7 @@ from typing import Any
 from localflyte.io.location import base_name
 from localflyte.io.location import is_remote
 from localflyte.io.location import join
+from localflyte.io.location import local_path
 from localflyte.io.location import new_location
 from localflyte.io.location import remote_filesystem
 from localflyte.io.location import stable_path
@@ -127,12 +128,13 @@ async def open(path: str, mode: str = "rb", **options: Any) -> AsyncStream:
 async def put_stream(
     data_iterable: AsyncIterable[bytes] | bytes, *, name: str | None = None, to_path: str | None = None, **options: Any
 ) -> str:
-    """Write a stream of bytes to a file.
+    """Write a stream of bytes to a file, with the folders that it lies in: the store of a cluster has none to be missing.
 
     :param name: the name of the file, if `to_path` is not given
     :return: where the file is
     """
     target = to_path or new_location(name)
+    _make_room(target)
     with open_stream(target, "wb", **options) as stream:
         if isinstance(data_iterable, bytes):
             stream.write(data_iterable)
@@ -140,6 +142,11 @@ async def put_stream(
             async for part in data_iterable:
                 stream.write(part)
     return target
+
+
+def _make_room(path: str) -> None:
+    if not is_remote(path):
+        os.makedirs(os.path.dirname(os.path.abspath(local_path(path))), exist_ok=True)
 
 
 async def get_stream(path: str, chunk_size: int = 10 * 2**20, **options: Any) -> AsyncGenerator[bytes, None]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import localflyte as flyte
 from localflyte.artifacts import KIND_KEY
 from localflyte.artifacts import Card
 from localflyte.artifacts import Metadata
+from localflyte.errors import ClusterOnlyError
 from localflyte.io import File
 
 env = flyte.TaskEnvironment(name="artifacts")
@@ -21,6 +24,29 @@ def makes_one() -> File:
 @env.task
 def makes_none() -> str:
     return ""
+
+
+@env.task
+async def keeps_cards(file: str) -> list[Card]:
+    pages = [await Card.create_from.aio(content=page, card_type="model") for page in ("<h1>one</h1>", "<h1>two</h1>", "<h1>one</h1>")]
+    return [*pages, Card.create_from(local_path=file, format="md")]
+
+
+def test_a_card_is_kept_among_the_data_of_its_task(tmp_path: Path) -> None:
+    """Under a name that its content decides: two pages do not write over each other, and one that is kept twice is one file."""
+    (tmp_path / "card.md").write_text("# three")
+    (cards,) = flyte.run(keeps_cards, str(tmp_path / "card.md")).outputs()
+    assert [Path(card.uri).read_text() for card in cards] == ["<h1>one</h1>", "<h1>two</h1>", "<h1>one</h1>", "# three"]
+    assert (cards[0] == cards[2], len({card.uri for card in cards})) == (True, 3)
+    assert [(card.format, card.card_type) for card in cards] == [("html", "model")] * 3 + [("md", "generic")]
+    assert Path(cards[3].uri).suffix == ".md"
+
+
+def test_a_card_needs_a_page_and_a_task() -> None:
+    with pytest.raises(ValueError, match="content= or as the file local_path="):
+        Card.create_from(content="")
+    with pytest.raises(ClusterOnlyError, match="outside of a task"):
+        Card.create_from(content="x")
 
 
 def test_a_model_is_marked_as_one_among_its_attributes() -> None:

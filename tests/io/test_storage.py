@@ -58,6 +58,14 @@ def test_streams_are_written_and_read_in_pieces(tmp_path: Path) -> None:
     assert anyio.run(scenario) == [b"abcd", b"ef"]
 
 
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_stream_is_written_to_a_folder_that_is_not_there_yet(tmp_path: Path, scheme: str) -> None:
+    """As to the store of a cluster, which has no folders."""
+    place = f"{scheme}{tmp_path}/deep/er/a"
+    assert anyio.run(lambda: storage.put_stream(b"z", to_path=place)) == place
+    assert (tmp_path / "deep" / "er" / "a").read_bytes() == b"z"
+
+
 def test_random_paths_are_new_and_keep_the_name() -> None:
     path = storage.get_random_local_path("/x/y/name.csv")
     assert path.name == "name.csv"
