@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 from collections import Counter
@@ -237,6 +238,17 @@ def test_a_rerun_is_told_what_the_run_was_told(home: Path) -> None:
         "overwrite_cache": True,
         "max_action_concurrency": 4,
     }
+
+
+def test_both_ways_to_rerun_take_the_same(home: Path, path: str) -> None:
+    """And what only a rerun can be told is no option of a run."""
+    ways = (inspect.signature(flyte.rerun), inspect.signature(flyte.with_runcontext().rerun))
+    names = [[name for name in way.parameters if name != "self"] for way in ways]
+    assert names[0] == names[1] == ["run_name", "action_name", "recover", "force_rerun_actions", "allow_missing_source_outputs", "inputs"]
+    break_down(path)
+    mend(path)
+    assert flyte.rerun("broken", "a0", True, allow_missing_source_outputs=True).outputs()[0] == RESULT
+    assert ran(path) == Counter(m=1, l=1, n=1, b=1)
 
 
 def test_the_command_line_tells_again_what_the_run_was_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

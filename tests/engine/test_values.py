@@ -18,6 +18,14 @@ def test_a_transformer_of_the_program_converts_in_every_process() -> None:
     assert result[0].written_by != os.getpid()
 
 
+def test_none_goes_in_and_comes_out() -> None:
+    assert flyte.run(values.nothing).outputs() == flyte.run(values.nothing, None).outputs() == (None,)
+
+
+def test_a_task_that_was_given_no_context_has_an_empty_one() -> None:
+    assert flyte.run(values.contexts).outputs() == ([{}, {"entity": "e", "project": "p"}],)
+
+
 def test_many_dataclasses_arrive() -> None:
     points = [values.Point(place, place / 2) for place in range(20_000)]
     (result,) = flyte.run(values.mirrored, points).outputs()
