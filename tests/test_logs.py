@@ -90,13 +90,25 @@ def test_once_is_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     assert capsys.readouterr().err.count("only once") == 1
 
 
-@pytest.mark.parametrize(("variable", "value", "name"), [("LOG_LEVEL", "DEBUG", "system_logger"), ("USER_LOG_LEVEL", "10", "logger")])
-def test_level_from_the_environment(variable: str, value: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("variable", "value", "name", "level"),
+    [
+        ("LOG_LEVEL", "DEBUG", "system_logger", 10),
+        ("LOG_LEVEL", "debug", "system_logger", 10),
+        ("LOG_LEVEL", "nonsense", "system_logger", logging.WARNING),
+        ("LOG_FORMAT", "nonsense", "system_logger", logging.WARNING),
+        ("USER_LOG_LEVEL", "10", "logger", 10),
+        ("USER_LOG_LEVEL", "nonsense", "logger", logging.INFO),
+        ("LOG_LEVEL", "CRITICAL", "logger", logging.INFO),
+    ],
+)
+def test_level_from_the_environment(variable: str, value: str, name: str, level: int) -> None:
+    """Test that nonsense is the default, and that the level of flyte's own logger is not the user's."""
     code = f"import localflyte as flyte; print(flyte.{name}.level)"
     done = subprocess.run(
         [sys.executable, "-c", code], env={variable: value, "PYTHONPATH": "."}, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "10"
+    assert done.stdout.strip() == str(level)
 
 
 def test_record_says_which_action_wrote_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,3 +87,15 @@ async def read(kept: Kept) -> list[str]:
 @env.task
 async def kept_and_read() -> list[str]:
     return await read(await made_in_a_folder_that_is_gone())
+
+
+@env.task
+async def nothing(incoming: None = None) -> None:
+    return incoming
+
+
+@env.task
+async def contexts() -> list[dict[str, str]]:
+    before = flyte.get_custom_context()
+    with flyte.custom_context(project="p", entity="e"):
+        return [before, flyte.get_custom_context()]

@@ -254,6 +254,19 @@ def test_refused(make: Callable[[], Any], error: type[Exception], message: str) 
         make()
 
 
+def test_what_can_be_added_to_and_for_which_machines_it_is(tmp_path: Path) -> None:
+    """Test that a clone stays what it was of until it is told otherwise."""
+    script = Image.from_uv_script(tmp_path / "x.py", name="n", python_version=(3, 12))
+    dockerfile = Image.from_dockerfile(str(tmp_path / "Dockerfile"), registry="r", name="n")
+    assert [image.extendable for image in (DEBIAN, script, dockerfile, Image.from_base("alpine:3"))] == [True, True, False, False]
+    closed = DEBIAN.clone(name="n", extendable=False)
+    assert [DEBIAN.clone(name="n").extendable, closed.extendable, closed.clone(extendable=True).extendable] == [True, False, True]
+    both: tuple[Any, ...] = ("linux/amd64", "linux/arm64")
+    assert (DEBIAN.platform, dockerfile.platform) == (both, both[:1])
+    assert Image.from_dockerfile(tmp_path / "Dockerfile", "r", "n", platform=both).platform == both
+    assert (script.base_image, dockerfile.uri.rpartition(":")[0]) == ("python:3.12-slim-bookworm", "r/n")
+
+
 def test_clone_keeps_what_is_not_given() -> None:
     image = DEBIAN.with_apt_packages("git").clone(name="n", registry="r", platform="linux/arm64")
     again = image.clone(python_version=(3, 12), base_image="b", extendable=False, registry_secret=Secret("s"))

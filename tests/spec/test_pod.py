@@ -103,6 +103,38 @@ def test_terms(client: Callable[..., Any]) -> None:
     }
 
 
+def test_templates_that_say_the_same_are_equal() -> None:
+    assert PodTemplate(labels={"a": "b"}) == PodTemplate(labels={"a": "b"}) != PodTemplate(labels={"c": "d"})
+    assert PodTemplate().allow_fuse() == PodTemplate().allow_fuse(privileged=False)
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [PodTemplate.allow_fuse, PodTemplate.allow_nested_sandboxing, lambda template: template.with_termination_grace_period(60)],
+)
+def test_what_is_granted_is_added_to_what_is_there(client: Callable[..., Any], grant: Callable[[PodTemplate], PodTemplate]) -> None:
+    """Test that the template itself stays as it is, and that a second time adds nothing."""
+    resources = client(requests={"cpu": "1"}, limits=None)
+    primary = client(name="primary", resources=resources, volume_mounts=[client(name="scratch")], security_context=client(name="kept"))
+    template = PodTemplate(client(containers=[client(name="side"), primary], volumes=[client(name="scratch")]), labels={"l": "v"})
+    template.annotations = {"note": "kept"}
+    before = template.terms()
+    granted = grant(template)
+    assert template.terms() == before
+    assert grant(granted).terms() == granted.terms()
+    side, changed = granted.terms()["spec"]["containers"]
+    assert (side, changed["resources"]["requests"]["cpu"], changed["volumeMounts"]) == ({"name": "side"}, "1", [{"name": "scratch"}])
+    assert changed["securityContext"]["name"] == "kept"
+    assert (granted.labels, (granted.annotations or {})["note"]) == ({"l": "v"}, "kept")
+
+
+def test_grants_may_come_in_any_order() -> None:
+    one, other = PodTemplate().allow_fuse().allow_nested_sandboxing(), PodTemplate().allow_nested_sandboxing().allow_fuse()
+    assert one == other
+    with pytest.raises(ValueError, match="template"):
+        PodTemplate().allow_nested_sandboxing().allow_fuse(privileged=True)
+
+
 def test_terms_of_nothing() -> None:
     assert PodTemplate().terms() == {"spec": None, "labels": {}, "annotations": {}, "primary_container_name": "primary"}
 
