@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -27,6 +28,8 @@ class ImageBuild:
     """What the container engine knows it by, or the place of the environment or the interpreter that stands for it."""
     remote_run: Any = None
     """The run that built it on a cluster: never one here."""
+    build_run: Any = None
+    """And the name of that run: none either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,8 @@ class ImageCache:
 
     image_lookup: dict[str, str]
     """For each environment by name what `ImageBuild.uri` says."""
+    build_run_ids: dict[str, Any] = field(default_factory=dict)
+    """For each environment by name what `ImageBuild.build_run` says, where that is more than nothing."""
 
 
 @dual

@@ -30,7 +30,7 @@ def no_engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_image_that_needs_nothing(no_engine: None) -> None:
     built = flyte.build(flyte.Image.from_debian_base())
     assert built == flyte.ImageBuild(uri=Path(sys.prefix).as_uri())
-    assert built.remote_run is None
+    assert (built.remote_run, built.build_run) == (None, None)
 
 
 def test_a_dry_run_makes_nothing(no_engine: None, home: Path) -> None:
@@ -79,6 +79,7 @@ def test_what_is_known_is_not_asked_for_again(no_engine: None) -> None:
     known = ImageCache(image_lookup={"seeded": "kept/by:1", "stranger": "x"})
     found = flyte.build_images(above, copy_style="none", seed_cache=known)
     assert found.image_lookup == {"above": Path(sys.prefix).as_uri(), "seeded": "kept/by:1"}
+    assert found.build_run_ids == {}
 
 
 def test_where_an_image_of_an_engine_is_found() -> None:

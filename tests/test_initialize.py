@@ -101,6 +101,22 @@ def test_file_is_seen_from_root_dir(tmp_path: Path) -> None:
     assert flyte.current_project() == "from-file"
 
 
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("named", ["~/.flyte/config.yaml", "../../.flyte/config.yaml"])
+def test_file_is_read_as_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, kind: type) -> None:
+    """Below the home folder and beside the current one; and an argument wins over it alone, not over what else it says."""
+    pytest.importorskip("yaml", reason="configuration files are read only where PyYAML is installed")
+    (tmp_path / ".flyte").mkdir()
+    (tmp_path / ".flyte" / "config.yaml").write_text("task:\n  project: from-file\n  domain: from-file\n")
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    flyte.init_from_config(kind(named))
+    assert (flyte.current_project(), flyte.current_domain()) == ("from-file", "from-file")
+    flyte.init_from_config(kind(named), project="given")
+    assert (flyte.current_project(), flyte.current_domain()) == ("given", "from-file")
+
+
 def test_file_that_is_found_without_yaml_is_mentioned_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
