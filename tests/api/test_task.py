@@ -108,6 +108,10 @@ class TestAttributes:
     def test_the_source_file(self) -> None:
         assert double.source_file == __file__
 
+    def test_a_task_may_be_an_entrypoint(self) -> None:
+        told = spare.task(entrypoint=True)(double.func)
+        assert (told.entrypoint, double.override(entrypoint=True).entrypoint, double.entrypoint) == (True, True, False)
+
     def test_whether_it_is_async(self) -> None:
         assert (double.is_async, triple.is_async) == (True, False)
 

@@ -69,6 +69,10 @@ class TestDeclaring:
         tasks = [ContainerTask(f"shares_{number}", "alpine:3", ["true"]) for number in range(2)]
         assert len(flyte.TaskEnvironment.from_task("sharing", *tasks).tasks) == 2
 
+    def test_it_may_be_an_entrypoint(self) -> None:
+        assert ContainerTask("entry", "alpine:3", ["true"], entrypoint=True).entrypoint is True
+        assert ContainerTask("plain", "alpine:3", ["true"]).entrypoint is False
+
     def test_the_command_is_part_of_the_version(self) -> None:
         parts = {ContainerTask("versioned", "alpine:3", ["echo", word]).version_parts()["command"] for word in ("a", "b", "a")}
         assert len(parts) == 2
