@@ -122,6 +122,10 @@ def test_what_concerns_the_run_and_what_concerns_its_actions_is_told_apart(tmp_p
     }
 
 
+def test_a_queue_has_two_words() -> None:
+    assert sort_options({"task_queue": "q"}) == sort_options({"queue": "q"}) == ({}, Options(queue="q"))
+
+
 def test_what_is_said_now_goes_over_what_was_said_before() -> None:
     """Of variables, labels and annotations each by itself."""
     before = {"env_vars": {"KEEP": "1", "FOO": "old"}, "labels": {"a": "1", "b": "1"}, "queue": "orig", "overwrite_cache": True}
