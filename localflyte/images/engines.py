@@ -226,13 +226,23 @@ async def _ask(name: str) -> Engine | str:
         return f"{name} does not answer: {done.complaint}"
     if len(version.split()) != 1 or not version[0].isdigit():
         return f"{program} does not answer as {name} does: {version[:80]!r} is no version"
-    cpus, rootless = await _facts(name, program)
+    facts = await _facts(name, program)
+    if facts is None and name == "docker" and await _is_podman(program):
+        name = "podman"
+        facts = await _facts(name, program)
+    cpus, rootless = facts or (None, False)
     return Engine(name=name, program=program, version=version, cpus=cpus, rootless=rootless)
 
 
-async def _facts(name: str, program: str) -> tuple[int | None, bool]:
+async def _facts(name: str, program: str) -> tuple[int, bool] | None:
     done = await run_program([program, *FACTS[name]], timeout=ANSWER_SECONDS)
     first, _, rest = done.stdout.strip().partition(" ")
     if done.code != 0 or not first.isdigit():
-        return None, False
+        return None
     return int(first), "rootless" in rest or rest == "true"
+
+
+async def _is_podman(program: str) -> bool:
+    """Some systems have podman under the name of docker, and it tells its version as docker does."""
+    done = await run_program([program, "--version"], timeout=ANSWER_SECONDS)
+    return done.stdout.startswith("podman ")

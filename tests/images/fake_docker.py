@@ -1,6 +1,7 @@
 """A docker program that keeps its images in a file, writes down how it was called, and misbehaves on order.
 
-Its folder holds ``orders.json``, by command: ``{"build": {"err": "...", "code": 1}}``; ``"hang"`` says that it never ends.
+Its folder holds ``orders.json``, by command: ``{"build": {"err": "...", "code": 1}}``; ``"hang"`` says that it never ends, and
+``"only"`` that the order is for what has this in its last argument.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from pathlib import Path
 
 FOLDER = Path(os.environ["FAKE_DOCKER"])
-SAID = {"version": "24.0.7", "info": "8 []"}
+SAID = {"version": "24.0.7", "info": "8 []", "--version": "Docker version 24.0.7, build afdd53b"}
 
 
 def main(arguments: list[str]) -> int:
@@ -20,6 +21,8 @@ def main(arguments: list[str]) -> int:
         file.write(json.dumps(arguments) + "\n")
     command = " ".join(arguments[:2]) if arguments[0] == "image" else arguments[0]
     order = json.loads((FOLDER / "orders.json").read_text()).get(command, {})
+    if order.get("only", "") not in arguments[-1]:
+        order = {}
     print(order.get("out", SAID.get(command, "")), flush=True)
     print(order.get("err", ""), file=sys.stderr, flush=True)
     (FOLDER / f"said-{command.replace(' ', '-')}").touch()

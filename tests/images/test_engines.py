@@ -85,6 +85,18 @@ def test_what_podman_says_of_itself(docker: FakeDocker, settings_with: SettingsW
     assert anyio.run(engines._facts, engine.name, engine.program) == (4, True)
 
 
+def test_podman_under_the_name_of_docker_is_podman(docker: FakeDocker, settings_with: SettingsWith) -> None:
+    docker.order(version={"out": "4.3.1"}, info={"only": ".NCPU", "code": 125}, **{"--version": {"out": "podman version 4.3.1"}})
+    found = anyio.run(find_engine, settings_with(container_engine="docker")).engine
+    assert found == Engine(name="podman", program=f"{docker.folder}/bin/docker", version="4.3.1", cpus=8)
+
+
+def test_docker_that_tells_no_facts_is_docker(docker: FakeDocker, settings_with: SettingsWith) -> None:
+    docker.order(info={"code": 1})
+    found = anyio.run(find_engine, settings_with()).engine
+    assert found == Engine(name="docker", program=f"{docker.folder}/bin/docker", version="24.0.7")
+
+
 def test_inspect_of_what_is_no_json(docker: FakeDocker) -> None:
     docker.order(image_inspect={"out": "Error: not today"})
     docker.has("a:1")
