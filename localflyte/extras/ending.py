@@ -14,14 +14,13 @@ from localflyte.errors import RuntimeUserError
 from localflyte.images.complaints import NO_SUCH_PROGRAM
 from localflyte.images.complaints import NOT_EXECUTABLE
 from localflyte.images.complaints import last_line
+from localflyte.images.complaints import said_by_init
 from localflyte.images.complaints import why_refused
 
 __all__ = ("why_ended",)
 
 BY_SIGNAL = 128  # above it an exit code is the number of a signal, as shells and engines have it
 MIB = 1 << 20
-#: What the first process of a container, which the engine puts there, says of a program that it cannot start.
-BY_INIT = ("[fatal tini", "catatonit:", "[fatal docker-init")
 
 
 def why_ended(terms: Mapping[str, Any], task: str, code: int, state: Mapping[str, Any] | None, said: str, told: str) -> BaseRuntimeError:
@@ -42,8 +41,8 @@ def why_ended(terms: Mapping[str, Any], task: str, code: int, state: Mapping[str
         text = f"Task {task}: its container of {called} ran still when `{program} run` ended {how}: {last_line(told)}."
         return RuntimeSystemError("ContainerLostError", text, "system")
     ended = int(state.get("ExitCode") or code)
-    if ended in {NOT_EXECUTABLE, NO_SUCH_PROGRAM} and last_line(told).lower().startswith(BY_INIT):
-        return RuntimeSystemError("ContainerStartError", f"Task {task}: {_why_not_started(terms, ended, state, told)}.", "system")
+    if (refused := said_by_init(ended, told)) is not None:
+        return RuntimeSystemError("ContainerStartError", f"Task {task}: {_why_not_started(terms, refused, state, told)}.", "system")
     if state.get("OOMKilled") is True:
         return OOMError("OOMKilled", _out_of_memory(task, called, terms["memory"], said), "user")
     killed = f", as after {_signal(ended - BY_SIGNAL)}" if BY_SIGNAL < ended <= BY_SIGNAL + signal.NSIG else ""
@@ -62,11 +61,13 @@ def _why_not_started(terms: Mapping[str, Any], code: int, state: Mapping[str, An
     program, called = os.path.basename(terms["program"]), terms["called"]
     complaint = str(state.get("Error") or "") if state is not None else ""
     last = last_line(complaint or told)
+    if refused := why_refused(program, called, code, told):
+        return refused
     if code == NO_SUCH_PROGRAM:
         return f"the image {called} has no such program as the command begins with: {last}"
     if code == NOT_EXECUTABLE:
         return f"the program that the command begins with cannot be executed in the image {called}: {last}"
-    return why_refused(program, called, code, told) or f"{program} ended with exit code {code} and started no container of {called}: {last}"
+    return f"{program} ended with exit code {code} and started no container of {called}: {last}"
 
 
 def _out_of_memory(task: str, called: str, memory: int | None, said: str) -> str:

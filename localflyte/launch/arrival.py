@@ -8,6 +8,7 @@ from localflyte.errors import RuntimeSystemError
 from localflyte.images.complaints import NO_SUCH_PROGRAM
 from localflyte.images.complaints import NOT_EXECUTABLE
 from localflyte.images.complaints import last_line
+from localflyte.images.complaints import said_by_init
 from localflyte.images.complaints import why_refused
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def why_not_started(commands: Commands, code: int, told: str) -> RuntimeSystemEr
     """
     image, last, kind = commands.image, last_line(told), "ContainerStartError"
     what = why_refused(commands.run[0], image, code, told)
-    if what is None and code in (NOT_EXECUTABLE, NO_SUCH_PROGRAM):
+    if what is None and (said_by_init(code, told) or code) in (NOT_EXECUTABLE, NO_SUCH_PROGRAM):
         kind = NO_PYTHON
         what = (
             f"the image {image} has no {commands.python} that can be started: {last}. A task's image needs Python 3.11 or newer on its PATH"

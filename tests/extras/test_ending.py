@@ -13,6 +13,10 @@ from localflyte.extras.ending import why_ended
 
 TERMS = {"program": "/usr/bin/docker", "called": "alpine:3", "memory": 64 << 20}
 EXITED = {"Status": "exited", "StartedAt": "2026-01-01T00:00:00Z"}
+CATATONIT = "ERROR (catatonit:6): failed to exec pid1"
+TOO_LITTLE = "OCI runtime error: runc: runc create failed: unable to set memory limit to 1048576"
+NOT_ALLOWED = "crun: setrlimit 'RLIMIT_NOFILE': Operation not permitted: OCI permission denied"
+NO_RIGHT = "crun: open executable: Permission denied: OCI permission denied"
 CREATED = {"Status": "created", "StartedAt": "0001-01-01T00:00:00Z"}
 
 
@@ -26,6 +30,15 @@ CREATED = {"Status": "created", "StartedAt": "0001-01-01T00:00:00Z"}
         (137, {**EXITED, "ExitCode": 137, "OOMKilled": True}, "", OOMError, "over its memory limit of 64Mi"),
         (127, {**EXITED, "ExitCode": 127}, "sh: nope: not found", RuntimeUserError, "exit code 127"),
         (127, {**EXITED, "ExitCode": 127}, "[FATAL tini (7)] exec nope failed", RuntimeSystemError, "no such program"),
+        (1, {**EXITED, "ExitCode": 1}, f"{CATATONIT}: No such file or directory", RuntimeSystemError, "no such program"),
+        (
+            1,
+            {**EXITED, "ExitCode": 1},
+            f"{CATATONIT}: Permission denied",
+            RuntimeSystemError,
+            "cannot be executed in the image alpine:3",
+        ),
+        (1, {**EXITED, "ExitCode": 1}, "ERROR (catatonit:6): failed to forward", RuntimeUserError, "exit code 1"),
         (
             126,
             {**CREATED, "Error": "exec: permission denied"},
@@ -43,6 +56,15 @@ CREATED = {"Status": "created", "StartedAt": "0001-01-01T00:00:00Z"}
         (125, None, "Unable to find image 'x' locally", RuntimeSystemError, "`docker pull alpine:3`"),
         (125, CREATED, "no space left", RuntimeSystemError, "docker refused to start a container of alpine:3: no space left"),
         (1, None, "", RuntimeSystemError, "docker ended with exit code 1 and started no container of alpine:3: it said nothing"),
+        (
+            126,
+            {**CREATED, "Status": "configured"},
+            f"Error: {TOO_LITTLE}",
+            RuntimeSystemError,
+            "refused to start a container of alpine:3",
+        ),
+        (126, None, f"Error: {NOT_ALLOWED}", RuntimeSystemError, "refused to start a container of alpine:3: Error: crun"),
+        (126, None, f"Error: {NO_RIGHT}", RuntimeSystemError, "cannot be executed in the image alpine:3: Error: crun"),
         (-9, {**EXITED, "Status": "running"}, "", RuntimeSystemError, "ran still when `docker run` ended by SIGKILL"),
         (125, {**EXITED, "Status": "running"}, "unexpected EOF", RuntimeSystemError, "ended with exit code 125: unexpected EOF"),
     ],
