@@ -14,6 +14,8 @@ from pathlib import Path
 import canary as canaries
 import psutil
 import pytest
+from engines import ENGINES
+from engines import started_engine
 
 END_WITHIN = 5.0  # seconds that a process may take to end after the test that started it
 
@@ -29,12 +31,6 @@ def pytest_configure(config: pytest.Config) -> None:
     # Programs of tests declare images as programs do. Those that are about them say so; the others need no engine and no network.
     os.environ["LOCALFLYTE_IMAGE_POLICY"] = "host"
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs a container engine where there is none; tests/images/engine_under_test.sh starts one."""
-    if item.get_closest_marker("container") and not os.environ.get("LOCALFLYTE_TEST_IMAGE"):
-        pytest.skip(f"no container engine: {os.environ.get('LOCALFLYTE_TEST_NO_ENGINE', 'LOCALFLYTE_TEST_IMAGE is not set')}")
 
 
 #: What the kernel kills for want of memory it counts for the whole machine, and a process that is killed at that moment may have been
@@ -69,6 +65,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "localflyte-home"
     monkeypatch.setenv("LOCALFLYTE_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(params=ENGINES)
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Each container engine that was started for the tests, as tests/images/engine_under_test.sh does."""
+    started_engine(request.param)
+    return str(request.param)
 
 
 @pytest.fixture

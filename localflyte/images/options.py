@@ -12,7 +12,7 @@ from localflyte.images.engines import Engine
 from localflyte.settings import Settings
 from localflyte.spec.plan import ResourceTerms
 
-__all__ = ("PROCESSES", "gpu_options", "limit_options", "mount_option", "network_options", "user_options")
+__all__ = ("PROCESSES", "end_options", "gpu_options", "limit_options", "mount_option", "network_options", "user_options")
 
 PROCESSES = 4096
 LEAST_CPU = 0.01
@@ -47,6 +47,12 @@ def user_options(engine: Engine) -> Iterator[str]:
     if engine.name == "podman" and engine.rootless:
         yield "--userns=keep-id"
     yield from ("--user", f"{os.getuid()}:{os.getgid()}", "--env", "HOME=/tmp", "--env", f"USER=user{os.getuid()}")
+
+
+def end_options(engine: Engine) -> Iterator[str]:
+    """What is removed by force has had its grace: podman would ask it to end once more, and wait ten seconds for that."""
+    if engine.name == "podman":
+        yield "--stop-timeout=0"
 
 
 def limit_options(resources: ResourceTerms, memory: int | None, cores: float) -> Iterator[str]:

@@ -19,6 +19,7 @@ import anyio.to_thread
 from localflyte.errors import ImageBuildError
 from localflyte.images.engines import Engine
 from localflyte.images.images import Images
+from localflyte.images.options import end_options
 from localflyte.images.options import gpu_options
 from localflyte.images.options import limit_options
 from localflyte.images.options import network_options
@@ -104,8 +105,8 @@ class Besides:
         cores = min(self._cores, way.engine.cpus or self._cores)
         options = [
             "--init", "--pull=never", "--name", name, "--label", f"{LABEL}={my_life()}",
-            *network_options(self._settings), *user_options(way.engine), *limit_options(plan.resources, memory, cores),
-            *gpu_options(way.engine, plan.resources, visible_gpus()),
+            *network_options(self._settings), *user_options(way.engine), *end_options(way.engine),
+            *limit_options(plan.resources, memory, cores), *gpu_options(way.engine, plan.resources, visible_gpus()),
         ]  # fmt: skip
         terms = {
             "program": way.engine.program,

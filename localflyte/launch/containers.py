@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localflyte.images.engines import Engine
+from localflyte.images.options import end_options
 from localflyte.images.options import gpu_options
 from localflyte.images.options import limit_options
 from localflyte.images.options import mount_option
@@ -37,6 +38,11 @@ __all__ = ("LABEL", "Commands", "container_memory", "end_left_containers", "new_
 LABEL = "localflyte.engine"
 OWN_BYTES = 48 << 20  # what the hatch, the fork server and a child hold before they load anything of the user's, in all
 SWEEP_SECONDS = 30.0
+#: How each is asked for the names of containers and what their label says.
+LISTED = {
+    "docker": '{{.Names}} {{.Label "' + LABEL + '"}}',
+    "podman": '{{.Names}} {{index .Labels "' + LABEL + '"}}',
+}
 #: Folders of the system, which a container has of its own.
 NOT_TO_MOUNT = frozenset(
     ("/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var")  # noqa: S108
@@ -89,7 +95,8 @@ def write_commands(
         "-i", "--rm", "--init", "--pull=never", "--name", name,
         "--label", f"{LABEL}={my_life()}",
         "--env", "PYTHONSAFEPATH=1",
-        *network_options(settings), *user_options(way.engine), *limits, *gpu_options(way.engine, resources, visible_gpus()),
+        *network_options(settings), *user_options(way.engine), *end_options(way.engine),
+        *limits, *gpu_options(way.engine, resources, visible_gpus()),
         *(word for mount in mounts for word in ("--mount", mount)),
         "--entrypoint", python,
     ]  # fmt: skip
@@ -153,8 +160,7 @@ def end_left_containers(engine: Engine) -> list[str]:
 
     :return: their names
     """
-    form = '{{.Names}} {{.Label "' + LABEL + '"}}'
-    listed = _quietly(engine.program, "ps", "--all", "--filter", f"label={LABEL}", "--format", form)
+    listed = _quietly(engine.program, "ps", "--all", "--filter", f"label={LABEL}", "--format", LISTED[engine.name])
     rows = [line.split(" ") for line in listed.splitlines()]
     left = [row[0] for row in rows if len(row) == 2 and (life := Life.parse(row[1])) is not None and life.is_over]
     if left:

@@ -1,7 +1,10 @@
 """A docker program whose containers are processes of this machine: everything of a container but the kernel's part of it.
 
-It is told where to keep its notes by ``BOXED_DOCKER``, and there, in ``orders.json``, how to misbehave: ``run`` may have ``err`` and
-``code`` (the container does not start), ``mute`` (it starts and never says anything), or ``missing`` (interpreters that are not there).
+    boxed_docker.py NAME run ...
+
+Its NAME may be podman, which says some things otherwise. It is told where to keep its notes by ``BOXED_DOCKER``, and there, in
+``orders.json``, how to misbehave: ``run`` may have ``err`` and ``code`` (the container does not start), ``mute`` (it starts and never
+says anything), or ``missing`` (interpreters that are not there).
 """
 
 from __future__ import annotations
@@ -14,16 +17,25 @@ from contextlib import suppress
 from pathlib import Path
 
 FOLDER = Path(os.environ["BOXED_DOCKER"])
+NAME = sys.argv[1]
+ANSWERS = {
+    "docker": {"{{.Server.Version}}": "24.0.7", "{{.NCPU}} {{json .SecurityOptions}}": "2 []"},
+    "podman": {"{{.Version.Version}}": "4.3.1", "{{.Host.CPUs}} {{.Host.Security.Rootless}}": "2 false"},
+}
+#: How the label of a container is written in a format; the other's way is an error to each.
+LABEL = {"docker": "{{.Label ", "podman": "{{index .Labels "}
+NO_SUCH_PROGRAM = {
+    "docker": 'docker: exec: "{}": executable file not found in $PATH.',
+    "podman": "ERROR (catatonit:6): failed to exec pid1: No such file or directory",
+}
 
 
 def main(arguments: list[str]) -> int:
     with (FOLDER / "calls.jsonl").open("a") as file:
         file.write(json.dumps(arguments) + "\n")
     match arguments:
-        case ["version", *_]:
-            print("24.0.7")
-        case ["info", *_]:
-            print("2 []")
+        case ["version" | "info", *_]:
+            print(ANSWERS[NAME][arguments[-1]])
         case ["image", "inspect", *_]:
             print(json.dumps([{"Id": "sha256:" + "0" * 64, "Config": {"Env": [], "User": "", "Labels": {}, "WorkingDir": ""}}]))
         case ["run", *options]:
@@ -31,6 +43,9 @@ def main(arguments: list[str]) -> int:
         case ["rm", *_]:
             return remove(arguments[-1])
         case ["ps", *_]:
+            if LABEL[NAME] not in arguments[-1]:
+                print(f'Error: template: ps:1:14: executing "ps" at {arguments[-1]}', file=sys.stderr)
+                return 125
             print("\n".join(f"{path.stem} {path.read_text().split()[1]}" for path in FOLDER.glob("*.pid")))
     return 0
 
@@ -41,8 +56,8 @@ def run(options: list[str]) -> int:
     flags, inside = options[:at], options[at + 2 :]
     value = {name: flags[place + 1] for place, name in enumerate(flags[:-1]) if name.startswith("--")}
     if value["--entrypoint"] in order.get("missing", ()):
-        print(f'docker: exec: "{value["--entrypoint"]}": executable file not found in $PATH.', file=sys.stderr)
-        return 127
+        print(NO_SUCH_PROGRAM[NAME].format(value["--entrypoint"]), file=sys.stderr)
+        return 127 if NAME == "docker" else 1
     if "code" in order:
         print(order.get("err", ""), file=sys.stderr)
         return int(order["code"])
@@ -86,4 +101,4 @@ def remove(name: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[2:]))

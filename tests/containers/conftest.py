@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engines import started_engine
 from images.wheels import make_wheel
 
 from localflyte.runs.lives import my_life
@@ -22,15 +22,16 @@ BOXED = Path(__file__).with_name("boxed_docker.py")
 
 
 class BoxedDocker:
-    """The only container engine on the PATH, and no real one."""
+    """The only container engines on the PATH, and no real ones."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.order()
         (folder / "bin").mkdir(parents=True)
-        program = folder / "bin" / "docker"
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {BOXED} "$@"\n')
-        program.chmod(0o755)
+        for name in ("docker", "podman"):
+            program = folder / "bin" / name
+            program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {BOXED} {name} "$@"\n')
+            program.chmod(0o755)
 
     def order(self, **orders: dict[str, Any]) -> None:
         """Say how commands go."""
@@ -57,13 +58,12 @@ def boxed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BoxedDocker:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def engine(engine_name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The program of a real engine; what a test leaves running in it fails that test."""
-    program = shutil.which(os.environ.get("LOCALFLYTE_TEST_CONTAINER_ENGINE", "docker"))
-    if program is None or not os.environ.get("LOCALFLYTE_TEST_IMAGE"):
-        pytest.skip("no container engine was started for the tests: LOCALFLYTE_TEST_IMAGE is not set")
-    monkeypatch.setenv("LOCALFLYTE_CONTAINER_ENGINE", os.path.basename(program))
+    program = started_engine(engine_name)
+    monkeypatch.setenv("LOCALFLYTE_CONTAINER_ENGINE", engine_name)
     monkeypatch.setenv("LOCALFLYTE_CONTAINER_NETWORK", "none")
+    monkeypatch.setenv("LOCALFLYTE_BUILD_NETWORK", "none")
     monkeypatch.setenv("LOCALFLYTE_IMAGE_POLICY", "auto")
     yield program
     from localflyte.engine.thread import close_engine

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from engines import ENGINES
 from programs import contract
 
 import localflyte as flyte
@@ -23,21 +24,31 @@ KINDS = [
     "venv",
     "boxed",
     "boxed-warm",
-    pytest.param("container", marks=pytest.mark.container),
-    pytest.param("container-warm", marks=pytest.mark.container),
+    *(pytest.param(name, marks=pytest.mark.container) for name in (*ENGINES, f"{ENGINES[0]}-warm")),  # a replica is one with any engine
 ]
 POINT = contract.Point(3, "äöü", {"a": [1.0]})
 
 
 @pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def kind_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def engine_name(kind_name: str) -> str:
+    """The engine that a kind stands for, for those that do."""
+    return kind_name.partition("-")[0]
+
+
+@pytest.fixture
+def kind(kind_name: str, request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a kind in the program, with what it needs around it."""
     monkeypatch.setenv("LOCALFLYTE_PASS_ENV", "LOCALFLYTE_TEST_*")
-    match request.param.partition("-"):
+    match kind_name.partition("-"):
         case "boxed", _, warm:
             request.getfixturevalue("boxed")
             return warm or "container"
-        case "container", _, warm:
+        case (("docker" | "podman"), _, warm):
             request.getfixturevalue("engine")
             return warm or "container"
         case "venv", _, _:
@@ -45,7 +56,7 @@ def kind(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyP
         case "fresh", _, _:
             monkeypatch.setenv("LOCALFLYTE_TEST_THREAD_AT_IMPORT", "1")  # then nothing can be forked after the import
             return "plain"
-    return str(request.param)
+    return kind_name
 
 
 def test_each_call_has_a_process_of_its_own(kind: str) -> None:

@@ -152,6 +152,8 @@ def test_a_container_that_is_killed_is_one_lost_call_which_is_made_again(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 def test_row_62_files_of_an_ordinary_user_are_theirs(engine: str, tmp_path: Path) -> None:
+    if os.path.basename(engine) == "podman":
+        pytest.skip("the images of root's podman are for root alone")
     socket = os.environ.get("DOCKER_HOST", "").removeprefix("unix://")
     if not socket.startswith("/"):
         pytest.skip("the engine is not reached by a socket that a test could open for somebody else")

@@ -104,6 +104,7 @@ def test_row_62_files_belong_to_who_runs_localflyte(
     way = Container(engine=Engine(name=name, program=name, version="4", rootless=rootless), image="i", name="i")
     run = commands(tmp_path, way).run
     assert run[run.index("--user") + 1] == "1234:99"
+    assert ("--stop-timeout=0" in run) is (name == "podman")
     assert ("--userns=keep-id" in run) is userns
 
 
@@ -119,13 +120,14 @@ def test_root_runs_as_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         (125, "Unable to find image 'x'\nNo such image: x", r"not on this machine any more.*docker pull some/image:1"),
         (125, "invalid argument", r"docker refused to start a container of some/image:1: invalid argument"),
         (127, 'exec: "python3": not found', r"has no python3 that can be started.*needs Python 3\.11"),
+        (1, "ERROR (catatonit:6): failed to exec pid1: No such file or directory", r"has no python3 that can be started"),
         (1, "Traceback\nImportError: x", r"exit code 1 before it could serve: ImportError: x"),
         (137, "", r"exit code 137 before it could serve: it said nothing"),
     ],
 )
 def test_row_61_what_kept_a_container_from_starting_is_said_in_plain_words(tmp_path: Path, code: int, told: str, words: str) -> None:
     error = why_not_started(commands(tmp_path), code, told)
-    assert error.code == ("NoPythonInImageError" if code == 127 else "ContainerStartError")
+    assert error.code == ("NoPythonInImageError" if "no python3" in words else "ContainerStartError")
     with pytest.raises(RuntimeSystemError, match=words):
         raise error
 
@@ -147,7 +149,9 @@ def test_row_61_a_container_that_never_says_anything_is_given_up(home: Path, box
     assert boxed.running() == []
 
 
-def test_an_interpreter_may_have_its_other_name(home: Path, boxed: Any) -> None:
+@pytest.mark.parametrize("name", ["docker", "podman"])
+def test_an_interpreter_may_have_its_other_name(home: Path, boxed: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALFLYTE_CONTAINER_ENGINE", name)
     boxed.order(run={"missing": ["python3"]})
     assert flyte.run(contract.container.where).outputs()[0]["attempt"] == "0"
     assert [call[call.index("--entrypoint") + 1] for call in boxed.calls("run")] == ["python3", "python"]
@@ -172,8 +176,9 @@ def test_a_task_that_has_to_be_pickled_needs_the_same_python(home: Path, boxed: 
         flyte.run(inside)
 
 
-def test_row_60_the_containers_of_killed_engines_are_removed(boxed: Any) -> None:
-    engine = Engine(name="docker", program=str(boxed.folder / "bin" / "docker"), version="24")
+@pytest.mark.parametrize("name", ["docker", "podman"])
+def test_row_60_the_containers_of_killed_engines_are_removed(boxed: Any, name: str) -> None:
+    engine = Engine(name=name, program=str(boxed.folder / "bin" / name), version="24")
     over = str(my_life()).replace(str(os.getpid()), "1", 1)
     (boxed.folder / "left.pid").write_text(f"999999999 {over}")
     (boxed.folder / "mine.pid").write_text(f"999999999 {my_life()}")

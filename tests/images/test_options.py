@@ -9,6 +9,7 @@ import pytest
 
 from localflyte.errors import RuntimeUserError
 from localflyte.images.engines import Engine
+from localflyte.images.options import end_options
 from localflyte.images.options import gpu_options
 from localflyte.images.options import limit_options
 from localflyte.images.options import mount_option
@@ -41,6 +42,10 @@ def test_it_runs_as_the_caller_unless_that_is_root(monkeypatch: pytest.MonkeyPat
     assert ("--userns=keep-id" in options) is keeps
     monkeypatch.setattr(os, "getuid", lambda: 0)
     assert list(user_options(engine)) == []
+
+
+def test_podman_does_not_wait_for_what_is_removed_by_force() -> None:
+    assert [list(end_options(Engine(name=name, program=name, version="1"))) for name in ("docker", "podman")] == [[], ["--stop-timeout=0"]]
 
 
 def test_limits_are_those_of_the_task_and_no_more_cores_than_there_are() -> None:

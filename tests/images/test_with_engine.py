@@ -59,10 +59,9 @@ class Built:
 
 
 @pytest.fixture
-def built(settings_with: Callable[..., Settings]) -> Iterator[Built]:
+def built(engine_name: str, settings_with: Callable[..., Settings]) -> Iterator[Built]:
     base = os.environ["LOCALFLYTE_TEST_IMAGE"]
-    name = os.environ.get("LOCALFLYTE_TEST_ENGINE_NAME", "docker")
-    built = Built(settings_with(container_engine=name, base_image=base, build_network="none"))
+    built = Built(settings_with(container_engine=engine_name, base_image=base, build_network="none"))
     yield built
     built.clear()
 
