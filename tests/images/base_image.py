@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
-COMMANDS = ("sh", "env", "cat", "ls", "id", "sleep", "true", "mkdir", "chmod", "touch", "rm", "echo")
+COMMANDS = ("sh", "bash", "env", "cat", "ls", "id", "sleep", "true", "mkdir", "chmod", "touch", "rm", "echo")
 #: of the standard library, what no test needs and much of its size is
 SPARED = {"test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "site-packages", "dist-packages"}
 KEPT_PACKAGES = re.compile(r"(?:pip|setuptools|pkg_resources|_distutils_hack)(?:-[\d.]+\.dist-info)?")

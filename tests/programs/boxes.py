@@ -98,9 +98,41 @@ lines = shell.create(
         echo 2 > {outputs.count}
     """,
 )
+told = shell.create(
+    "told",
+    image=IMAGE,
+    inputs={
+        "text": str,
+        "number": int,
+        "share": float,
+        "sure": bool,
+        "maybe": str | None,
+        "pairs": dict[str, str],
+        "one": File,
+        "several": list[File],
+        "tree": Dir,
+        "missing": File | None,
+    },
+    outputs={"words": File, "tree": Dir, "n": int, "share": float, "sure": bool, "log": shell.Stdout(type=str), "errors": shell.Stderr()},
+    script=r"""
+        set -eu
+        printf '%s\037' {inputs.text} {inputs.number} {inputs.share} {inputs.sure} {inputs.maybe} {inputs.pairs} > {outputs.words}
+        printf '%s\037' {inputs.one} {inputs.several} {inputs.missing} >> {outputs.words}
+        cat {inputs.one} {inputs.several} {inputs.missing}
+        mkdir -p {outputs.tree}/below
+        cat {inputs.tree}/* > {outputs.tree}/below/joined
+        echo {inputs.number} > {outputs.n}; echo {inputs.share} > {outputs.share}; echo {inputs.sure} > {outputs.sure}
+        echo 'no error' >&2
+    """,
+)
+says = shell.create(
+    "says", image=IMAGE, inputs={"text": str}, outputs={"said": shell.Stdout(type=str)}, script="printf '[%s]' {inputs.text}"
+)
+ends = shell.create("ends", image=IMAGE, inputs={"how": str}, script="echo heard; echo why >&2; eval {inputs.how}", retries=0)
+lacking = shell.create("lacking", image=IMAGE, script="true", shell="/bin/no-bash", retries=0)
 failing = shell.create("failing", image=IMAGE, outputs={"log": shell.Stderr(type=str)}, script="echo of no use >&2; exit 7", retries=0)
 
-env = flyte.TaskEnvironment("boxes", depends_on=[lines.env, failing.env])
+env = flyte.TaskEnvironment("boxes", depends_on=[tool.env for tool in (lines, told, says, ends, lacking, failing)])
 
 
 @env.task
@@ -116,6 +148,39 @@ async def scripts(src: File) -> tuple[str, str, list[str], int]:
     async with out.open() as stream:
         text = (await stream.read()).decode()
     return text, log + plain, [part.name for part in parts], count
+
+
+@env.task
+async def tells(text: str, pairs: dict[str, str], several: list[File], tree: Dir) -> tuple[list[str], str, str, str]:
+    """What a script was given that had all there is, and what came back."""
+    given: dict[str, Any] = {"text": text, "number": -3, "share": 0.5, "sure": True, "pairs": pairs}
+    words, made, *plain, log, errors = await told(**given, one=several[0], several=several, tree=tree)
+    assert plain == [-3, 0.5, True]
+    async with words.open() as stream:
+        said = (await stream.read()).decode().split("\037")
+    (joined,) = [each async for each in made.walk()]
+    async with joined.open() as stream:
+        inside = (await stream.read()).decode()
+    async with errors.open() as stream:
+        return said, log, inside, (await stream.read()).decode()
+
+
+@env.task
+async def echoes(texts: list[str]) -> list[str]:
+    """Texts as they come back from a script, each of which has a container of its own."""
+    return [said[1:-1] for said in await asyncio.gather(*(says(text=text) for text in texts))]
+
+
+@env.task
+async def ends_so(how: str) -> None:
+    """Run a script that ends as it is told to."""
+    await ends(how=how)
+
+
+@env.task
+async def lacks_bash() -> None:
+    """Call a script whose image has not the shell for it."""
+    await lacking()
 
 
 @env.task
