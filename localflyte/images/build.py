@@ -96,7 +96,8 @@ class Build:
         for each in dict.fromkeys(listed.stdout.split()):
             found = await self._engine.inspect(each)
             labels = ((found or {}).get("Config") or {}).get("Labels") or {}
-            if found is not None and labels.get(LABEL) == key and labels.get(BASE_LABEL) == base:
+            # podman labels the image of each step: that of a build which failed at a later one has all but the name.
+            if found is not None and found.get("RepoTags") and labels.get(LABEL) == key and labels.get(BASE_LABEL) == base:
                 return found
         return None
 

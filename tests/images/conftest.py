@@ -45,7 +45,7 @@ class FakeDocker:
 
     def has(self, *names: str, user: str = "") -> None:
         kept = {
-            name: {"Id": f"sha256:{number:064x}", "Config": {"Env": ["PATH=/bin"], "User": user, "Labels": {}}}
+            name: {"Id": f"sha256:{number:064x}", "RepoTags": [name], "Config": {"Env": ["PATH=/bin"], "User": user, "Labels": {}}}
             for number, name in enumerate(names)
         }
         (self.folder / "images.json").write_text(json.dumps(kept))

@@ -1,7 +1,8 @@
 """A docker program that keeps its images in a file, writes down how it was called, and misbehaves on order.
 
 Its folder holds ``orders.json``, by command: ``{"build": {"err": "...", "code": 1}}``; ``"hang"`` says that it never ends, and
-``"only"`` that the order is for what has this in its last argument.
+``"only"`` that the order is for what has this in its last argument. A build that fails and ``"leaves"`` something leaves an image
+of its first steps, with all labels and no name, as podman does.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def main(arguments: list[str]) -> int:
     if order.get("hang"):
         time.sleep(1000)
     code = int(order.get("code", 0))
+    if order.get("leaves"):
+        keep("", labels_of(arguments))
     return code or {"image inspect": inspect, "image ls": listed, "pull": pull, "build": build}.get(command, nothing)(arguments)
 
 
@@ -44,7 +47,7 @@ def images() -> dict[str, dict[str, object]]:
 def keep(name: str, labels: dict[str, str]) -> None:
     kept = images()
     config = {"Env": ["A=1=2"], "WorkingDir": "/w", "User": "", "Labels": labels}
-    kept[name] = {"Id": f"sha256:{abs(hash((name, *labels.values()))):064x}", "Config": config}
+    kept[name] = {"Id": f"sha256:{abs(hash((name, *labels.values()))):064x}", "RepoTags": [name] if name else [], "Config": config}
     (FOLDER / "images.json").write_text(json.dumps(kept))
 
 
@@ -68,12 +71,15 @@ def pull(arguments: list[str]) -> int:
     return 0
 
 
+def labels_of(arguments: list[str]) -> dict[str, str]:
+    return dict(arguments[at + 1].split("=", 1) for at, word in enumerate(arguments) if word == "--label")
+
+
 def build(arguments: list[str]) -> int:
-    labels = dict(arguments[at + 1].split("=", 1) for at, word in enumerate(arguments) if word == "--label")
     folder, dockerfile = Path(arguments[-1]), Path(arguments[arguments.index("--file") + 1])
     there = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
     (FOLDER / "built.json").write_text(json.dumps({"text": dockerfile.read_text(), "files": there, "mode": folder.stat().st_mode & 0o777}))
-    keep(arguments[arguments.index("--tag") + 1], labels)
+    keep(arguments[arguments.index("--tag") + 1], labels_of(arguments))
     return 0
 
 

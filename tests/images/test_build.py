@@ -178,6 +178,15 @@ def test_podman_is_asked_for_full_names_and_told_not_to_pull(docker: FakeDocker,
     assert re.match(r"FROM sha256:[0-9a-f]{64}\n", docker.built()["text"])
 
 
+def test_what_a_build_that_failed_has_left_is_not_the_image(docker: FakeDocker, asked: Asked) -> None:
+    docker.has(BASE)
+    docker.order(build={"code": 1, "err": "no space", "leaves": True})
+    for _ in range(2):
+        with pytest.raises(ImageBuildError, match="no space"):
+            asked.ready(DEMO)
+    assert len(docker.calls("build")) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "full"),
     [
