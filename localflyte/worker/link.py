@@ -132,10 +132,12 @@ class Link:
 
         :return: the request, or ``None`` when the engine let this child go unused
         """
+        size = FIRST_BYTES
         while True:
-            data = self._sock.recv(FIRST_BYTES)
+            data = self._sock.recv(size)
             if not data:
                 return None
+            size = RECEIVE_BYTES  # this one is larger than most
             for kind, request in self._reader.feed(data):
                 return request if kind == "request" else None
 

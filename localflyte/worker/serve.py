@@ -7,6 +7,7 @@ outputs are complete, and nothing of it runs any more. Whatever ends the process
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 from typing import NoReturn
@@ -14,6 +15,7 @@ from typing import NoReturn
 from localflyte.api.context import enter_later
 from localflyte.api.port import set_port
 from localflyte.spec.options import Options
+from localflyte.types.base import in_peace
 from localflyte.wire.crossing import to_info
 from localflyte.worker.link import EngineGoneError
 from localflyte.worker.link import Link
@@ -26,6 +28,8 @@ from localflyte.worker.traces import user_traceback
 from localflyte.worker.usage import usage
 
 __all__ = ("serve",)
+
+LARGE = 1 << 20  # bytes of inputs; of less, the collector is soon done
 
 
 def serve(sock: Any) -> NoReturn:
@@ -54,11 +58,24 @@ def _attempt(link: Link, request: dict[str, Any]) -> tuple[bool, Any]:
     try:
         task = open_task(request)
         _enter(link, request)
-        return encode(task, _call(task, decode(task, request)), request)
+        return encode(task, _call(task, _inputs(task, request)), request)
     except EngineGoneError:
         raise
     except BaseException as error:  # noqa: BLE001 - SystemExit, KeyboardInterrupt and CancelledError of a task are its own failures too
         return False, failed(request, error)
+
+
+def _inputs(task: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """:return: the inputs; the collector need not look at large ones, since they stay as long as this process"""
+    if sum(len(data) for data, *_ in request["inputs"].values()) < LARGE:
+        return decode(task, request)
+
+    def decode_and_freeze() -> dict[str, Any]:
+        values = decode(task, request)
+        gc.freeze()
+        return values
+
+    return in_peace(decode_and_freeze)
 
 
 def _call(task: Any, values: dict[str, Any]) -> Any:

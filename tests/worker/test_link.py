@@ -15,6 +15,7 @@ import pytest
 
 from localflyte import errors
 from localflyte.spec.outcome import ErrorInfo
+from localflyte.wire.frames import pack_frame
 from localflyte.worker.link import EngineGoneError
 from localflyte.worker.link import Link
 from tests.worker.fake_engine import FakeEngine
@@ -411,6 +412,17 @@ def test_a_link_that_is_closed_before_the_request_means_the_child_is_not_needed(
     with theirs:
         ours.close()
         assert Link(theirs).receive_request() is None
+
+
+def test_a_large_request_arrives_whole() -> None:
+    """The first read is small, since most requests are; what it does not hold comes after it."""
+    request = {"inputs": {"x": [b"x" * 300_000, [], b""]}}
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sender = threading.Thread(target=ours.sendall, args=(pack_frame(("request", request)),))
+        sender.start()
+        assert Link(theirs).receive_request() == request
+        sender.join()
 
 
 # -- copies of the process ------------------------------------------------------------------------------------------
