@@ -397,6 +397,22 @@ class TestTerms:
         assert body.get_version("", params) != body.get_version("salt", params) != AutoPolicy().get_version("salt", params)
         assert body.get_version("", VersionParameters(None)) == AutoPolicy().get_version("", VersionParameters(None)) == ""
 
+    def test_equal_bodies_have_one_version_wherever_they_stand(self) -> None:
+        def task(a: str) -> str:
+            return "Hello"
+
+        first = task
+
+        def deeper() -> Any:
+            def task(a: str) -> str:
+                return "Hello"
+
+            return task
+
+        versions = {FunctionBodyPolicy().get_version("", VersionParameters(each)) for each in (first, deeper())}
+        assert len(versions) == 1
+        assert versions != {FunctionBodyPolicy().get_version("", VersionParameters(deeper))}
+
     def test_a_task_without_a_function_has_the_empty_version_of_flyte(self) -> None:
         assert cache_terms("auto", None, image="auto").problem == ""
 
