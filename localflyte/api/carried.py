@@ -24,15 +24,18 @@ from localflyte.api.sources import owner_of
 from localflyte.api.version import code_parts
 from localflyte.spec.digest import sha256
 from localflyte.spec.packed import Packed
+from localflyte.types import filed
 from localflyte.types.base import Codec
+from localflyte.types.scope import FILED
 from localflyte.types.scope import OPAQUE
 from localflyte.types.scope import SET
 from localflyte.types.scope import TUPLE
+from localflyte.types.scope import Resolving
 from localflyte.types.script import script_module
 
 __all__ = ("with_code",)
 
-LARGE = 1 << 18  # bytes; reading through a larger pickle would take longer than most tasks
+LARGE = filed.LARGE  # bytes; reading through a larger pickle would take longer than most tasks
 
 
 def with_code(packed: Packed, codec: Codec) -> Packed:
@@ -58,7 +61,8 @@ def with_code(packed: Packed, codec: Codec) -> Packed:
         return pickle
 
     # First what counts at all, where a HashMethod says so; and in the end what the new contents say of the order in a set.
-    wire = codec.order(_replaced(codec.order(unpackb(packed.data, strict_map_key=False)), content))
+    with Resolving(packed.refs):
+        wire = codec.order(_replaced(codec.order(unpackb(packed.data, strict_map_key=False)), content))
     digests = [f"{module}.{name} {digest}" for module, name in sorted(named) if (digest := _digest_of(module, name))]
     return packed._replace(canonical=b"\0".join((bytes(packb(wire)), "\n".join(digests).encode("utf-8", "surrogatepass"))))
 
@@ -72,6 +76,8 @@ def _replaced(wire: Any, content: Callable[[bytes], bytes]) -> Any:
     if isinstance(wire, ExtType):
         if wire.code == OPAQUE:
             return ExtType(OPAQUE, content(wire.data))
+        if wire.code == FILED:
+            content(filed.data_of(wire))  # for the code that it names; what it holds counts by the digest of its file
         if wire.code in (TUPLE, SET):
             return ExtType(wire.code, packb(_replaced(unpackb(wire.data, strict_map_key=False), content)))
     return wire

@@ -29,6 +29,7 @@ from localflyte.spec.plan import ReuseTerms
 from localflyte.spec.plan import SecretTerms
 from localflyte.spec.plan import TaskRef
 from localflyte.spec.plan import TimeoutTerms
+from localflyte.types.filed import is_to_pickle
 from localflyte.types.interface import Interface
 
 __all__ = ("DEFAULTS", "MAX_INLINE_IO_BYTES", "Declared", "invocation_for", "merge", "plan_for", "settle", "shown")
@@ -161,9 +162,13 @@ def invocation_for(
     return Invocation(plan=plan, inputs=packed, group=group.name if group is not None else "", custom_context=carried)
 
 
+def _is_pickled(value: Packed) -> bool:
+    return PICKLED in value.data or any(map(is_to_pickle, value.refs))
+
+
 def _with_carried_code(plan: Plan, packed: dict[str, Packed], interface: Interface) -> tuple[Plan, dict[str, Packed]]:
     """Let functions and objects of the project's, passed as inputs, count by their code and not by their names."""
-    carrying = [name for name, value in packed.items() if PICKLED in value.data and name not in plan.cache.ignored_inputs]
+    carrying = [name for name, value in packed.items() if _is_pickled(value) and name not in plan.cache.ignored_inputs]
     if not carrying or plan.cache.problem:
         return plan, packed
     from localflyte.api.carried import with_code

@@ -9,10 +9,11 @@ from msgpack import ExtType
 from msgpack import packb
 from msgpack import unpackb
 
-from localflyte.types.opaque import pack_object
-from localflyte.types.opaque import unpack_object
+from localflyte.types.filed import pickled
+from localflyte.types.filed import unpickled
 from localflyte.types.scalars import MAX_INT
 from localflyte.types.scalars import MIN_INT
+from localflyte.types.scope import FILED
 from localflyte.types.scope import OPAQUE
 from localflyte.types.scope import SET
 from localflyte.types.scope import TUPLE
@@ -36,7 +37,7 @@ def encode_free(value: Any) -> Any:
         return encode_tree(value, _give_up)
     except (_NotPlainError, RecursionError):
         # one pickle of the whole: objects that are shared inside stay shared
-        return ExtType(OPAQUE, pack_object(value))
+        return pickled(value)
 
 
 def _give_up(_: Any) -> Any:
@@ -94,8 +95,8 @@ def decode_free(wire: Any) -> Any:
         return wire if _is_settled(wire.values()) else {key: decode_free(item) for key, item in wire.items()}
     if kind is not ExtType:
         return wire
-    if wire.code == OPAQUE:
-        return unpack_object(wire.data)
+    if wire.code in (OPAQUE, FILED):
+        return unpickled(wire)
     inner = unpackb(wire.data, strict_map_key=False)
     if wire.code == TUPLE:
         return tuple(map(decode_free, inner))

@@ -9,8 +9,11 @@ from typing import Any
 
 from localflyte.types.annotations import said_beside
 from localflyte.types.base import Codec
+from localflyte.types.filed import count_as
 from localflyte.types.refusal import ValueRefusedError
 from localflyte.types.refusal import describe
+from localflyte.types.scope import mark
+from localflyte.types.scope import replace_after
 
 __all__ = ("key_of", "keyed", "method_in")
 
@@ -33,8 +36,11 @@ def keyed(codec: Codec, method: Any) -> Codec:
         given = None
         if kind is not None and not isinstance(value, kind) and hasattr(type(value), "flyte_convert"):
             given, value = value.hash, value.flyte_convert(kind)
+        before = mark()
         wire = codec.encode(value)
-        return [given or key_of(method, value), wire]
+        key = given or key_of(method, value)
+        replace_after(before, lambda ref: count_as(key, ref))
+        return [key, wire]
 
     return Codec(
         codec.name,

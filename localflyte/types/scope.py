@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -13,6 +14,7 @@ from localflyte.spec.packed import Ref
 from localflyte.types.base import Codec
 
 __all__ = (
+    "FILED",
     "OPAQUE",
     "REFERENCE",
     "SET",
@@ -25,6 +27,7 @@ __all__ = (
     "reference_extension",
     "reference_place",
     "register",
+    "replace_after",
     "resolve",
     "round_trip",
 )
@@ -37,6 +40,8 @@ TUPLE = 3
 """Extension code: a tuple inside a value of no declared type."""
 SET = 4
 """Extension code: a set or frozenset inside a value of no declared type."""
+FILED = 5
+"""Extension code: the place in ``Packed.refs`` of a file that holds a pickle, which is opened as one in the data is."""
 
 _collected: ContextVar[dict[Ref, int] | None] = ContextVar("localflyte_collected", default=None)
 _given: ContextVar[Sequence[Ref]] = ContextVar("localflyte_given", default=())
@@ -119,6 +124,14 @@ def forget_after(count: int) -> None:
     refs = _collected.get()
     while refs and len(refs) > count:
         refs.popitem()
+
+
+def replace_after(count: int, change: Callable[[Ref], Ref]) -> None:
+    """Put others in the place of the references registered since `mark`."""
+    refs = _collected.get() or {}
+    made = {change(ref) if place >= count else ref: place for ref, place in refs.items()}
+    refs.clear()
+    refs.update(made)
 
 
 def reference_extension(place: int) -> ExtType:

@@ -176,3 +176,11 @@ def test_a_large_pickle_counts_with_its_code(project: Project, monkeypatch: pyte
     passed, other, old, new = PASSED["many objects"]
     assert call(project, passed, other)[1] != call(project, passed, other.replace(old, new))[1]
     assert call(project, passed, other)[1] == call(project, passed, other)[1]
+
+
+def test_a_pickle_in_a_file_counts_with_its_code(project: Project) -> None:
+    passed, other = "other.M(b'x' * 300_000)", "class M(bytearray):\n    def f(self): return 1"
+    assert call(project, passed, other)[0].inputs["x"].refs[0].format == "pickle"
+    assert call(project, passed, other)[1] == call(project, passed, other)[1]
+    assert call(project, passed, other)[1] != call(project, passed, other.replace("return 1", "return 2"))[1]
+    assert call(project, passed, other)[1] != call(project, passed.replace("b'x'", "b'y'"), other)[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +35,16 @@ def test_many_dataclasses_arrive() -> None:
 
 def test_files_in_structures_outlive_the_folder_that_they_were_made_in() -> None:
     assert flyte.run(values.kept_and_read).outputs() == (["a", "a", "b", "a", "b", "inner/c"],)
+
+
+def test_a_large_pickle_counts_as_a_reference_and_is_cached(tmp_path: Path) -> None:
+    """As an array does that Flyte uploads: more than may be inline goes from task to task, and comes from the cache the next time."""
+    marks, size = str(tmp_path / "marks"), 11 << 20
+    for _ in range(2):
+        assert flyte.run(values.passes_bulk_on, size, marks).outputs() == (size,)
+        assert Path(marks).read_text() == "made\nmeasured\n"
+    assert flyte.run(values.measured, values.Bulk(b"y" * size), marks).outputs() == (size,)
+    assert flyte.run(values.bulk, size, marks).outputs() == (values.Bulk(b"x" * size),)
 
 
 @pytest.mark.parametrize(("options", "told"), [({}, False), ({"interactive_mode": False}, False), ({"interactive_mode": True}, True)])

@@ -99,3 +99,26 @@ async def contexts() -> list[dict[str, str]]:
     before = flyte.get_custom_context()
     with flyte.custom_context(project="p", entity="e"):
         return [before, flyte.get_custom_context()]
+
+
+class Bulk(bytearray):
+    """As an array is: much memory of its own, and no form of ours."""
+
+
+@env.task(cache="auto")
+async def bulk(size: int, marks: str) -> Bulk:
+    with open(marks, "a") as target:
+        target.write("made\n")
+    return Bulk(b"x" * size)
+
+
+@env.task(cache="auto")
+async def measured(value: Bulk, marks: str) -> int:
+    with open(marks, "a") as target:
+        target.write("measured\n")
+    return len(value)
+
+
+@env.task
+async def passes_bulk_on(size: int, marks: str) -> int:
+    return await measured(await bulk(size, marks), marks)
