@@ -9,6 +9,7 @@ from msgpack import packb
 from msgpack import unpackb
 
 from localflyte.spec.packed import Packed
+from localflyte.types import filed
 from localflyte.types.base import Codec
 from localflyte.types.base import in_peace
 from localflyte.types.base import no_order
@@ -42,6 +43,9 @@ def _packed(codec: Codec, value: Any, canonical: bool | None) -> Packed:
         data = packb(wire)
     except OverflowError as error:
         raise ValueError(f"integer out of range: {error}") from error
+    if type(wire) is bytes and len(wire) > filed.LARGE:
+        made = filed.aside(wire)
+        return Packed(data) if made is None else Packed(packb(made[0]), (made[1],))
     if canonical is False or (canonical is None and len(data) > SMALL):
         return Packed(data, refs)
     hashed = _with_one_nan(wire) if _may_hold_nan(data) else wire
@@ -94,7 +98,7 @@ def unpack(codec: Codec, packed: Packed) -> Any:
 
 
 def _unpacked(codec: Codec, packed: Packed) -> Any:
-    wire = unpackb(packed.data, strict_map_key=False)
+    wire = filed.fetched(unpackb(packed.data, strict_map_key=False), packed.refs)
     if codec.plain:
         return wire
     if not codec.scoped:

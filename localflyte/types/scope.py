@@ -14,6 +14,7 @@ from localflyte.spec.packed import Ref
 from localflyte.types.base import Codec
 
 __all__ = (
+    "ASIDE",
     "FILED",
     "OPAQUE",
     "REFERENCE",
@@ -42,6 +43,8 @@ SET = 4
 """Extension code: a set or frozenset inside a value of no declared type."""
 FILED = 5
 """Extension code: the place in ``Packed.refs`` of a file that holds a pickle, which is opened as one in the data is."""
+ASIDE = 6
+"""Extension code: instead of a whole value, which is bytes and lies in the only file of ``Packed.refs``."""
 
 _collected: ContextVar[dict[Ref, int] | None] = ContextVar("localflyte_collected", default=None)
 _given: ContextVar[Sequence[Ref]] = ContextVar("localflyte_given", default=())

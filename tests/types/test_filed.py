@@ -75,6 +75,26 @@ def test_what_is_small_or_what_flyte_does_not_find_large_lies_in_the_data(value:
     assert unpack(codec_for(type(value)), packed) == value
 
 
+@pytest.mark.parametrize("kind", [bytes, bytes | None, Any])
+def test_bytes_alone_are_a_file_where_they_are_large(kind: Any) -> None:
+    large = b"\xcb\xff\xff" * filed.LARGE
+    first, second = (pack(codec_for(kind), large, canonical=True) for _ in range(2))
+    assert [(ref.hash, ref.format) for ref in first.refs] == [(sha256(large), "bytes")]
+    assert (first.data, first.canonical) == (second.data, second.canonical)
+    assert unpack(codec_for(kind), first) == large
+    small = pack(codec_for(kind), b"x" * filed.LARGE)
+    assert small.refs == ()
+    with pytest.raises(ValueError, match="lies in its only file, but it came with 0"):
+        unpack(codec_for(kind), first._replace(refs=()))
+
+
+def test_bytes_among_others_count_whole() -> None:
+    value = [b"x" * 2 * filed.LARGE]
+    packed = pack(codec_for(list[bytes]), value)
+    assert packed.refs == ()
+    assert unpack(codec_for(list[bytes]), packed) == value
+
+
 def test_each_is_a_file_of_its_own_wherever_it_is() -> None:
     value = Box(LARGE, File("/a"), {"a": [Bulk(b"y" * filed.LARGE), 1], "b": [LARGE]})
     packed = pack(codec_for(Box), value)
@@ -100,9 +120,10 @@ def test_a_hash_method_is_all_that_counts_all_the_same() -> None:
 
 def test_where_a_task_keeps_its_data_elsewhere_it_stays_in_the_data() -> None:
     enter({"raw_data_path": "s3://bucket/raw"})
-    packed = pack(codec_for(Bulk), LARGE)
-    assert packed.refs == ()
-    assert unpack(codec_for(Bulk), packed) == LARGE
+    for kind, value in ((Bulk, LARGE), (bytes, bytes(LARGE) * 2)):
+        packed = pack(codec_for(kind), value)
+        assert packed.refs == ()
+        assert unpack(codec_for(kind), packed) == value
 
 
 def test_what_is_converted_without_being_packed_is_no_file(data: Path) -> None:
