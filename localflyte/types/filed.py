@@ -23,9 +23,10 @@ from localflyte.types.scope import is_collecting
 from localflyte.types.scope import register
 from localflyte.types.scope import resolve
 
-__all__ = ("LARGE", "aside", "count_as", "data_of", "fetched", "is_to_pickle", "pickled", "unpickled")
+__all__ = ("LARGE", "LARGE_BYTES", "aside", "count_as", "data_of", "fetched", "is_to_pickle", "pickled", "unpickled")
 
 LARGE = 1 << 18  # bytes of a pickle; below, the way by a file takes longer than the data does
+LARGE_BYTES = 1 << 20  # of bytes, which need no pickling
 _BULKY = 10 * 1024  # bytes, as sys.getsizeof counts: Flyte's own limit
 _NAME, _FORMAT = "value.pickle", "pickle"
 

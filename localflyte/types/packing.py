@@ -43,7 +43,7 @@ def _packed(codec: Codec, value: Any, canonical: bool | None) -> Packed:
         data = packb(wire)
     except OverflowError as error:
         raise ValueError(f"integer out of range: {error}") from error
-    if type(wire) is bytes and len(wire) > filed.LARGE:
+    if type(wire) is bytes and len(wire) > filed.LARGE_BYTES:
         made = filed.aside(wire)
         return Packed(data) if made is None else Packed(packb(made[0]), (made[1],))
     if canonical is False or (canonical is None and len(data) > SMALL):

@@ -43,9 +43,9 @@ async def writes(path: str, x: int) -> File:
 
 
 @env.task
-def large(path: str) -> bytes:
+def large(path: str) -> str:
     mark(path, "l")
-    return b"x" * (2 << 20)
+    return "x" * (2 << 20)
 
 
 @env.task

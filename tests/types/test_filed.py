@@ -77,19 +77,19 @@ def test_what_is_small_or_what_flyte_does_not_find_large_lies_in_the_data(value:
 
 @pytest.mark.parametrize("kind", [bytes, bytes | None, Any])
 def test_bytes_alone_are_a_file_where_they_are_large(kind: Any) -> None:
-    large = b"\xcb\xff\xff" * filed.LARGE
+    large = b"\xcb\xff\xff" * filed.LARGE_BYTES
     first, second = (pack(codec_for(kind), large, canonical=True) for _ in range(2))
     assert [(ref.hash, ref.format) for ref in first.refs] == [(sha256(large), "bytes")]
     assert (first.data, first.canonical) == (second.data, second.canonical)
     assert unpack(codec_for(kind), first) == large
-    small = pack(codec_for(kind), b"x" * filed.LARGE)
+    small = pack(codec_for(kind), b"x" * filed.LARGE_BYTES)
     assert small.refs == ()
     with pytest.raises(ValueError, match="lies in its only file, but it came with 0"):
         unpack(codec_for(kind), first._replace(refs=()))
 
 
 def test_bytes_among_others_count_whole() -> None:
-    value = [b"x" * 2 * filed.LARGE]
+    value = [b"x" * 2 * filed.LARGE_BYTES]
     packed = pack(codec_for(list[bytes]), value)
     assert packed.refs == ()
     assert unpack(codec_for(list[bytes]), packed) == value
@@ -120,7 +120,7 @@ def test_a_hash_method_is_all_that_counts_all_the_same() -> None:
 
 def test_where_a_task_keeps_its_data_elsewhere_it_stays_in_the_data() -> None:
     enter({"raw_data_path": "s3://bucket/raw"})
-    for kind, value in ((Bulk, LARGE), (bytes, bytes(LARGE) * 2)):
+    for kind, value in ((Bulk, LARGE), (bytes, b"x" * 2 * filed.LARGE_BYTES)):
         packed = pack(codec_for(kind), value)
         assert packed.refs == ()
         assert unpack(codec_for(kind), packed) == value
