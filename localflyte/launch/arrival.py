@@ -19,11 +19,13 @@ __all__ = ("NO_PYTHON", "why_not_started")
 NO_PYTHON = "NoPythonInImageError"
 
 
-def why_not_started(commands: Commands, code: int, told: str) -> RuntimeSystemError:
-    """:param code: that the command ended with; engines use 125 to 127 for themselves
+def why_not_started(commands: Commands, code: int | None, told: str) -> RuntimeSystemError:
+    """:param code: that the command ended with, engines use 125 to 127 for themselves; ``None`` if it was ended for having taken too long
     :param told: what it printed last
     """
     image, last, kind = commands.image, last_line(told), "ContainerStartError"
+    if code is None:
+        return RuntimeSystemError(kind, f"the container of {image} did not come up in time, and was ended: {last}", "system")
     what = why_refused(commands.run[0], image, code, told)
     if what is None and (said_by_init(code, told) or code) in (NOT_EXECUTABLE, NO_SUCH_PROGRAM):
         kind = NO_PYTHON

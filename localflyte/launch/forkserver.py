@@ -69,11 +69,9 @@ class ForkServerHandle:
         self._max_frame_bytes = max_frame_bytes
         self._idle: deque[Child] = deque()
         self._children: dict[int, Child] = {}
-        self._asked = 0
         self._waiting: deque[anyio.Event] = deque()
-        self._generation = 0  # loads asked for
-        self._loaded = 0  # loads done; a child knows what was loaded when it was forked
-        self._refusals = self._bare = 0
+        self._generation = self._loaded = 0  # loads asked for, and done; a child knows what was loaded when it was forked
+        self._asked = self._refusals = self._bare = 0
         self._loads: dict[str, tuple[anyio.Event, list[str]]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = -1
@@ -213,6 +211,8 @@ class ForkServerHandle:
         patience = HANG_SECONDS if self.version else ARRIVE_SECONDS
         if waited >= patience and self.alive and self._asked and not self._refusals:
             self.death = f"it did not fork for {patience:g} s"
+            if not self.version and self.spec.commands is not None:  # the relay may have no time to tell what its container said
+                self.refused = why_not_started(self.spec.commands, None, "")
             self._end_process()
 
     def _fork_ahead(self) -> None:
@@ -232,7 +232,7 @@ class ForkServerHandle:
                 self._bare, self.version = bare, version.partition(" ")[0]
             case ["unstarted", int(code), str(told)]:
                 assert self.spec.commands is not None
-                self.refused = why_not_started(self.spec.commands, code, told)
+                self.refused = why_not_started(self.spec.commands, None if self.death else code, told)
             case ["oom", int(peak)]:
                 self._ran_out(peak)
             case ["child", pid]:
