@@ -89,7 +89,7 @@ def _line(row: RunSummary) -> str:
         _pairs(row.labels),
         one_line(row.error, 80),
     ]
-    return "  ".join(columns).rstrip()
+    return "  ".join(column for column in columns if column).rstrip()
 
 
 def _pairs(said: Mapping[str, str]) -> str:

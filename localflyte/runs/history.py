@@ -25,9 +25,9 @@ from localflyte.runs.record import RunRecord
 from localflyte.runs.record import State
 from localflyte.spec.event import Event
 
-__all__ = ("RunSummary", "find_run", "list_runs", "load_run", "read_run", "read_start")
+__all__ = ("RunSummary", "find_run", "list_runs", "load_run", "read_run")
 
-HEAD = 64 * 1024  # bytes in which a journal's first line ends
+LONGEST_HEAD = 4 * 1024 * 1024  # bytes in which a journal's first line ends; it has what people note on a run
 TAIL = 16 * 1024  # bytes of a journal's end that hold its last line, unless a long traceback is in it
 LONGEST_TAIL = 1024 * 1024  # bytes; the journal cuts texts long before that
 
@@ -128,7 +128,7 @@ def _near(name: str, names: list[str]) -> str:
 def _first_event(path: str) -> Event | None:
     try:
         with open(os.path.join(path, JOURNAL), "rb") as file:
-            event = parse_event(file.readline(HEAD))
+            event = parse_event(file.readline(LONGEST_HEAD))
     except OSError:
         return None
     return event if event is not None and event.kind == "run.started" else None
@@ -143,20 +143,11 @@ def _started_at(event: Event | None, path: str) -> float:
         return 0.0
 
 
-def read_start(path: str) -> RunRecord:
-    """Read what the first line of a run's journal says of it, which may be nothing."""
-    return _record(path, _first_event(path))
-
-
-def _record(path: str, *events: Event | None) -> RunRecord:
-    recorder = Recorder(os.path.basename(path), path)
-    for event in filter(None, events):
-        recorder(event)
-    return recorder.record
-
-
 def _summarise(path: str, first: Event | None, at: float) -> RunSummary:
-    record = _record(path, first, _last_event(path))
+    recorder = Recorder(os.path.basename(path), path)
+    for event in filter(None, (first, _last_event(path))):
+        recorder(event)
+    record = recorder.record
     status = record.status
     if status is State.RUNNING and Life(record.pid, record.born).is_over:
         status = State.LOST

@@ -91,6 +91,11 @@ def test_runs_can_be_chosen(args: list[str], names: list[str], runs: Path, capsy
     assert [line.split()[0] for line in lines(capsys)] == names
 
 
+def test_a_run_without_labels_has_no_column_of_them(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "-n", "1"]) == 0
+    assert capsys.readouterr().out.endswith("env.other  ValueError: bad value\n")
+
+
 def test_runs_as_json_is_one_object_a_line(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "--json", "-n", "1"]) == 0
     (row,) = map(json.loads, lines(capsys))

@@ -50,6 +50,13 @@ def test_the_newest_run_comes_first(tmp_path: Path) -> None:
     assert [run.name for run in list_runs(tmp_path, limit=1)] == ["c"]
 
 
+def test_a_run_of_which_much_was_noted_is_listed_like_any(tmp_path: Path) -> None:
+    stream = Stream()
+    noted = {"labels": {"team": "ml"}, "annotations": {"why": "x" * 1_000_000}}
+    keep(tmp_path, "r1", [stream.event("run.started", task="env.main", pid=1, born="", file="main.py", **noted), stream.finish()])
+    assert [(run.task, run.labels, run.status) for run in list_runs(tmp_path)] == [("env.main", {"team": "ml"}, State.SUCCEEDED)]
+
+
 def test_no_home_holds_no_runs(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "none") == []
 
