@@ -9,7 +9,7 @@ from typing import Any
 from typing import get_args
 from typing import get_origin
 
-from msgpack import packb
+from msgpack import Packer
 
 from localflyte.types.base import Codec
 from localflyte.types.base import Compile
@@ -97,7 +97,7 @@ def _set(kind: Any, item: Codec) -> Codec:
         return kind(map(item.decode, wire))
 
     def order(wire: list[Any]) -> list[Any]:
-        return sorted(map(order_item, wire), key=packb)
+        return sorted(map(order_item, wire), key=Packer().pack)  # packb makes a packer for each
 
     return Codec(name, encode, decode, line=f"{kind.__name__}[{item.line}]", kinds=(kind,), order=order, scoped=item.scoped)
 
