@@ -135,7 +135,7 @@ class Engine:
             self._pools.forget(run)
             self._servers.forget(run)
             self._besides.forget(run)
-            if run.mask and any(map(run.mask.holds, (*request.invocation.inputs.values(), Packed(repr(request.said()).encode())))):
+            if run.mask and (any(map(run.mask.holds, request.invocation.inputs.values())) or run.mask.tells(request.said())):
                 run.recall.drop()  # which of them is a secret may have come to light only when a task asked for it
             run.close()
             with anyio.CancelScope(shield=True):

@@ -75,6 +75,10 @@ class Mask:
         texts = [text.encode("utf-8", "surrogatepass") for ref in value.refs for text in ref]
         return any(self._is_in(data) for data in (value.data, value.canonical, *texts))
 
+    def tells(self, said: Mapping[str, Any]) -> bool:
+        """:return: whether texts, in a mapping or in mappings in it, give a secret away"""
+        return bool(self._plain(said) != said)
+
     def events(self, event: Event, run_dir: str) -> Iterator[Event]:
         """Yield what to tell in the place of an event; before the end of an attempt also the output that still waits.
 

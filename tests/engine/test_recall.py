@@ -268,9 +268,11 @@ def test_what_an_older_version_kept_can_be_run_again(home: Path) -> None:
     assert told(flyte.rerun("told")) == ["", ""]
 
 
-def test_a_variable_that_holds_a_secret_is_not_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RECALL_SECRET", "do-not-keep-this")
-    flyte.with_runcontext(name="secret", env_vars={"ALSO": "do-not-keep-this"}).run(recovering.asks, "something else")
+@pytest.mark.parametrize("secret", ["do-not-keep-this", "don't-keep\\this", "-----BEGIN-----\nkeep\tnot\n"])
+def test_a_variable_that_holds_a_secret_is_not_kept(home: Path, monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    """However it would be written as text."""
+    monkeypatch.setenv("RECALL_SECRET", secret)
+    flyte.with_runcontext(name="secret", env_vars={"ALSO": f'{{"password": "{secret}"}}'}).run(recovering.asks, "something else")
     assert not (home / "runs" / "secret" / FILE).exists()
 
 
