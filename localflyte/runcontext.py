@@ -64,7 +64,7 @@ def check_mode(mode: str | None, options: Mapping[str, Any]) -> None:
     """
     if mode not in _MODES:
         raise ValueError(f"mode must be 'local', 'remote' or 'hybrid', got {mode!r}; localflyte runs all of them on this machine")
-    if mode == "hybrid" and not (options.get("name") and options.get("run_base_dir")):
+    if mode == "hybrid" and not options.get("name") and not options.get("run_base_dir"):
         raise ValueError("mode='hybrid' needs name=... and run_base_dir=...: on a cluster the tasks find by them what this process does")
     if options.get("tracked") and mode not in ("local", None):
         raise ValueError(f"tracked=True is for mode='local', not {mode!r}: it reports a run that a cluster does not carry itself")
@@ -152,10 +152,8 @@ def _check(said: Mapping[str, Any]) -> None:
         raise ValueError("copy_style='none' needs version=...: without a code bundle a cluster finds the code by its version")
     if said.get("copy_style") == "custom":
         raise ValueError("copy_style='custom' cannot be used with run: give 'loaded_modules', 'all' or 'none'")
-    for option in ("env_vars", "labels", "annotations"):
-        for key, value in (said.get(option) or {}).items():
-            if not isinstance(value, str):
-                raise ValueError(f"{option}[{key!r}] must be a str, got {value!r}: write {str(value)!r}")
+    for option in _BY_NAME:
+        _check_texts(option, said.get(option) or {})
     if said.get("cache_lookup_scope", "global") not in ("global", "project-domain"):
         raise ValueError(f"cache_lookup_scope must be 'global' or 'project-domain', got {said['cache_lookup_scope']!r}")
     if "name" in said:
@@ -164,3 +162,19 @@ def _check(said: Mapping[str, Any]) -> None:
         check_run_name(said["name"])
     if "queue" in said and "task_queue" in said:
         raise ValueError("queue= and task_queue= are two words for one setting; give one of them")
+
+
+def _check_texts(option: str, given: Any) -> None:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{option} must be a dict of texts by name, got {given!r}")
+    for key, value in given.items():
+        if not isinstance(key, str):
+            raise ValueError(f"{option} must have names that are str, got {key!r}: write {str(key)!r}")
+        if not isinstance(value, str):
+            raise ValueError(f"{option}[{key!r}] must be a str, got {value!r}: write {str(value)!r}")
+        try:
+            f"{key}{value}".encode()
+        except UnicodeEncodeError:
+            raise ValueError(
+                f"{option}[{key!r}] must be text that UTF-8 has, got {value!r}: decode it with errors='replace'"
+            ) from None

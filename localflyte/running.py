@@ -66,7 +66,7 @@ class Runner:
     def __init__(self, mode: str | None = None, *, sinks: Sequence[Any] = (), **options: Any) -> None:
         check_mode(mode, options)
         if mode == "hybrid":
-            del options["run_base_dir"]  # every run has a folder of its own here
+            options.pop("run_base_dir", None)  # every run has a folder of its own here
         self._sinks = tuple(sinks)
         self._strict_remote: bool | None = options.pop("strict_remote", None)
         self._copy_style = str(options.get("copy_style") or "loaded_modules")

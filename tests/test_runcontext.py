@@ -24,6 +24,20 @@ def test_what_a_cluster_keeps_as_text_has_to_be_text(option: str) -> None:
         sort_options({option: {"level": 3}})
 
 
+@pytest.mark.parametrize("option", ["env_vars", "labels", "annotations"])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["a"], "must be a dict of texts by name, got ['a']"),
+        ({1: "a"}, "must have names that are str, got 1: write '1'"),
+        ({"a": "half \udc80"}, "['a'] must be text that UTF-8 has, got 'half \\udc80': decode it with errors='replace'"),
+    ],
+)
+def test_what_is_no_text_by_name_is_refused_before_anything_starts(option: str, given: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(option)} ?{re.escape(words)}$"):
+        sort_options({option: given})
+
+
 def test_labels_are_the_runs_own_and_variables_are_its_actions_too() -> None:
     own, shared = sort_options({"labels": {"a": "1"}, "annotations": {"b": "2"}, "env_vars": {"C": "3"}, "queue": None})
     assert own == {"labels": {"a": "1"}, "annotations": {"b": "2"}}
@@ -68,7 +82,6 @@ def test_an_option_that_there_is_not_is_a_misspelled_one() -> None:
     [
         ({"mode": "cloud"}, "mode must be 'local', 'remote' or 'hybrid', got 'cloud'"),
         ({"mode": "hybrid"}, "mode='hybrid' needs name=... and run_base_dir=..."),
-        ({"mode": "hybrid", "name": "r"}, "needs name=... and run_base_dir=..."),
         ({"mode": "remote", "tracked": True}, "tracked=True is for mode='local', not 'remote'"),
     ],
 )
@@ -81,6 +94,8 @@ def test_a_mode_needs_what_it_needs_on_a_cluster(options: dict[str, Any], messag
     "options",
     [
         {"mode": "hybrid", "name": "r", "run_base_dir": "/x"},
+        {"mode": "hybrid", "name": "r"},
+        {"mode": "hybrid", "run_base_dir": "/x"},
         {"mode": "local", "tracked": True},
         {"mode": "remote", "debug": True},
         {"max_action_concurrency": 0},
