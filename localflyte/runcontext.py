@@ -175,6 +175,4 @@ def _check_texts(option: str, given: Any) -> None:
         try:
             f"{key}{value}".encode()
         except UnicodeEncodeError:
-            raise ValueError(
-                f"{option}[{key!r}] must be text that UTF-8 has, got {value!r}: decode it with errors='replace'"
-            ) from None
+            raise ValueError(f"{option}[{key!r}] must be text that UTF-8 has, got {value!r}: decode it with errors='replace'") from None

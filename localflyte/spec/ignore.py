@@ -48,7 +48,8 @@ def read_ignore(paths: Iterable[str]) -> Ignore:
     lines: list[str] = []
     for path in paths:
         if os.path.isfile(path):
-            with open(path, encoding="utf-8") as file:
+            # names of files may be no UTF-8, and editors put a mark before what is
+            with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
                 lines += file.read().splitlines()
     return Ignore(lines)
 
@@ -80,11 +81,17 @@ def _expression(parts: list[str]) -> str:
 
 def _part(part: str) -> str:
     """:return: the expression for one name; ``*`` and ``?`` do not go past a slash"""
-    found = re.findall(r"\*\*|\*|\?|\[\^?[^\]]+\]|\\.|.", part)
-    return "".join(
-        _PIECES.get(each) or (each if each.startswith("[") and len(each) > 1 else re.escape(each.removeprefix("\\") or each))
-        for each in found
-    )
+    return "".join(_piece(each) for each in re.findall(r"\*\*|\*|\?|\[\^?(?:\\.|[^\\\]])+\]|\\.|.", part))
+
+
+def _piece(text: str) -> str:
+    if text.startswith("[") and len(text) > 1:
+        inner = re.sub(r"\\.|[\[&~|]", lambda found: re.escape(found[0][-1]), text[1:-1])
+        try:
+            return re.compile(f"[{inner}]").pattern
+        except re.error:
+            return "(?!)"  # such as [z-a]: nothing is between them
+    return _PIECES.get(text) or re.escape(text.removeprefix("\\") or text)
 
 
 _PIECES = {"**": ".*", "*": "[^/]*", "?": "[^/]"}

@@ -225,7 +225,7 @@ def content_digest(path: str, ignore: Ignore | None = None) -> str:
     :param ignore: what is left out of a folder; what tools make is left out at any rate
     """
     if os.path.isdir(path):
-        return sha256("\n".join(_listing(path, ignore or Ignore())).encode())
+        return sha256("\n".join(_listing(path, ignore or Ignore())).encode("utf-8", "surrogateescape"))
     try:
         with open(path, "rb") as file:
             return sha256(file.read())
@@ -247,7 +247,8 @@ def _is_path(item: object) -> TypeGuard[str]:
 
 def _listing(folder: str, ignore: Ignore) -> list[str]:
     whole = {path: os.path.join(folder, path) for path in kept_paths(folder, ignore)}
-    return [f"{path} {content_digest(place)}" for path, place in whole.items() if not os.path.isdir(place)]
+    # A link that leads nowhere counts; a pipe, of which no end could be read, does not, as it is not copied.
+    return [f"{path} {content_digest(place)}" for path, place in whole.items() if os.path.isfile(place) or not os.path.exists(place)]
 
 
 def _script_digest(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,8 @@ from localflyte.spec.ignore import read_ignore
         (["secrets/**", "!secrets/public", "!secrets/public/**"], ["secrets/key"], ["secrets/public/cert.pem"]),
         (["?.txt", "[ab]x"], ["1.txt", "ax"], ["12.txt", "cx", "/.txt"]),
         (["a\\*b", "c.d"], ["a*b", "c.d"], ["axb", "cxd"]),
+        (["[\\]x]y", "[[a]", "[^b-d]", "z["], ["]y", "xy", "[", "a", "e", "z["], ["xa", "b", "c"]),
+        (["[z-a]", "[^]x]", "[", "a\\"], ["[", "a\\"], ["a", "m", "z", "x"]),
         (["*", "!keep", "# comment", "", "!"], ["a", "b/c"], ["keep", "keep/x"]),
         (["!a", "a"], ["a"], []),
     ],
@@ -41,6 +44,12 @@ def test_left_out(lines: list[str], out: list[str], kept: list[str]) -> None:
     ignore = Ignore(lines)
     assert [path for path in out if not ignore.leaves_out(path)] == []
     assert [path for path in kept if ignore.leaves_out(path)] == []
+
+
+def test_a_file_of_rules_may_begin_with_a_mark_and_name_what_is_no_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "ignore").write_bytes(b"\xef\xbb\xbfa\n\xff.txt\n")
+    ignore = read_ignore([str(tmp_path / "ignore")])
+    assert [ignore.leaves_out(path) for path in ("a", os.fsdecode(b"\xff.txt"), "b")] == [True, True, False]
 
 
 def test_a_folder_is_copied_without_what_is_left_out(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import sys
 from collections.abc import Callable
@@ -328,6 +329,17 @@ def test_digest_leaves_out_what_a_dockerignore_leaves_out(tmp_path: Path, named:
         assert image.digest == before, name
     (source / "m.py").write_text("1")
     assert image.digest != before
+
+
+def test_digest_of_a_folder_with_whatever_may_lie_in_one(tmp_path: Path) -> None:
+    """Test that a pipe is not waited for, and that a name may be no UTF-8."""
+    (tmp_path / os.fsdecode(b"\xff")).write_text("a")
+    (tmp_path / "away").symlink_to("/nowhere")
+    before = content_digest(str(tmp_path))
+    os.mkfifo(tmp_path / "pipe")
+    assert content_digest(str(tmp_path)) == before
+    (tmp_path / "away").unlink()
+    assert content_digest(str(tmp_path)) != before
 
 
 def test_digest_of_a_project_that_is_installed(tmp_path: Path) -> None:
