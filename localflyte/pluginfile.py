@@ -21,15 +21,19 @@ def load_plugin_config(path: str | os.PathLike[str]) -> Any:
 
     :return: an object of that class
     :raises FileNotFoundError: if there is no such file
-    :raises ValueError: if it names no class that can be loaded, or says what the class does not have
+    :raises ValueError: if it is no YAML, names no class that can be loaded, or says what the class does not have
+    :raises TypeError: if it leaves out what the class needs
     :raises ImportError: if PyYAML is not installed
     """
     try:
         import yaml
     except ImportError:
         raise ImportError(f"{os.fspath(path)} is YAML, which takes PyYAML to read: pip install pyyaml") from None
-    with open(path, encoding="utf-8") as file:
-        said: object = yaml.safe_load(file)
+    try:
+        with open(path, encoding="utf-8") as file:
+            said: object = yaml.safe_load(file)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{os.fspath(path)} is no YAML: {error}") from error
     if not isinstance(said, dict) or not isinstance(said.get("plugin"), str):
         raise ValueError(
             f"{os.fspath(path)} must have a top-level 'plugin' key: the full name of the class, like plugin: package.module.Config"
@@ -46,7 +50,7 @@ def _find(name: str) -> Any:
     module, _, last = name.rpartition(".")
     try:
         return getattr(import_module(module), last)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:  # a TypeError where it begins with a dot
         raise ValueError(f"Could not load plugin config class {name!r}: {error}. Is its package installed?") from error
 
 

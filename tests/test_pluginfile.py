@@ -82,6 +82,8 @@ def test_of_several_types_the_one_that_fits_is_made(tmp_path: Path, written: str
         ("plugin: nowhere.at.All\n", ValueError, "Could not load plugin config class 'nowhere.at.All'"),
         ("plugin: HERE.Missing\n", ValueError, "Could not load plugin config class"),
         ("plugin: Alone\n", ValueError, "Could not load plugin config class"),
+        ("plugin: .relative.Config\n", ValueError, "Could not load plugin config class"),
+        ("plugin: [a\n", ValueError, r"plugin\.yaml is no YAML: while parsing"),
         ("plugin: HERE.load\n", ValueError, "is not a dataclass"),
         ("plugin: builtins.dict\n", ValueError, "is not a dataclass"),
         ("plugin: HERE.Head\nconfig: {cors: 1}\n", ValueError, "Unknown field 'cors' of Head; its fields are cores"),
