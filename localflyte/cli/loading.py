@@ -24,7 +24,7 @@ from localflyte.errors import TaskNotFoundError
 if TYPE_CHECKING:
     from localflyte.api.task import TaskTemplate
 
-__all__ = ("check_file", "files_of", "find_task", "import_file", "load_file", "load_program", "tasks_of")
+__all__ = ("check_file", "files_of", "find_task", "get_ready", "import_file", "load_file", "load_program", "tasks_of")
 
 
 #: Folders with code of others.
@@ -113,23 +113,18 @@ def import_file(path: str, *, root_dir: str | None = None) -> ModuleType:
     return import_module(name)
 
 
-def load_program(
-    path: str,
+def get_ready(
     *,
     root_dir: str | None = None,
     project: str | None = None,
     domain: str | None = None,
     images: Sequence[str] = (),
     verbose: int = 0,
-    load: Callable[..., ModuleType] = load_file,
-) -> ModuleType:
-    """Load a file as a command does for a person: under the name flyte, and with the traceback of what it raises.
+) -> None:
+    """Make this process one in which programs can be loaded: under the name flyte, with what a person says of all runs.
 
-    :param path: the absolute path of the file
     :param images: ``NAME=URI``, or a URI alone for the default
     :raises click.UsageError: if what is given for an image is no URI of one
-    :param load: how: `load_file` or `import_file`
-    :raises click.exceptions.Exit: if it could not be loaded, after that was said
     """
     from localflyte.bridges import flyte
     from localflyte.initialize import init
@@ -138,6 +133,24 @@ def load_program(
     named = dict(_named_image(text) for text in images)
     level = max(10, 40 - 10 * verbose) if verbose else None
     init(project=project, domain=domain, root_dir=root_dir, images=named, log_level=level)
+
+
+def load_program(
+    path: str,
+    *,
+    root_dir: str | None = None,
+    load: Callable[..., ModuleType] = load_file,
+    **options: Any,
+) -> ModuleType:
+    """Load a file as a command does for a person: under the name flyte, and with the traceback of what it raises.
+
+    :param path: the absolute path of the file
+    :param load: how: `load_file` or `import_file`
+    :param options: of `get_ready`
+    :raises click.UsageError: if what is given for an image is no URI of one
+    :raises click.exceptions.Exit: if it could not be loaded, after that was said
+    """
+    get_ready(root_dir=root_dir, **options)
     try:
         return load(path, root_dir=root_dir)
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ import click
 
 from localflyte.cli.history import load_named
 from localflyte.cli.inputs import read_inputs
+from localflyte.cli.loading import get_ready
 from localflyte.cli.options import RUN_OPTIONS
 from localflyte.cli.options import run_context_options
 from localflyte.cli.run import execute
@@ -24,7 +25,6 @@ others are carried. What gave more than 64 KiB is carried again."""
 def _rerun(
     ctx: click.Context, /, run: str, inputs: tuple[str, ...], recover: bool, force: tuple[str, ...], action_name: str, **options: Any
 ) -> int:
-    from localflyte.bridges import flyte
     from localflyte.rerunning import prepare_rerun
     from localflyte.runcontext import merged
 
@@ -34,7 +34,7 @@ def _rerun(
         raise click.UsageError("--force needs --recover: without it everything is carried again")
     if action_name != "a0":
         raise click.UsageError(f"--action-name {action_name}: here a run is run again from a0; `localflyte run` runs one task of it")
-    flyte.install()
+    get_ready(**{name: options[name] for name in ("root_dir", "project", "domain", "images", "verbose")})
     name = load_named(run).name
     before = prepare_rerun(name, {})
     given = read_inputs(before.task.border.inputs, inputs, usage=f"localflyte rerun {name}", replacing=True)

@@ -182,6 +182,20 @@ def test_the_command_line_recovers(home: Path, path: str, capsys: pytest.Capture
     assert "[1, 2, 3, 3, 2097152, 34]" in capsys.readouterr().out
 
 
+def test_the_command_line_names_images_as_for_a_run(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are this process's: a run keeps none of them."""
+    (tmp_path / "named_image.py").write_text(
+        "import flyte\n"
+        "env = flyte.TaskEnvironment('named_image', image=flyte.Image.from_ref_name('mine'))\n"
+        "@env.task\n"
+        "def work() -> int:\n    return 7\n"
+    )
+    assert main(["run", "--image", "mine=team/x:1", "--name", "named", str(tmp_path / "named_image.py"), "work"]) == 0
+    assert main(["rerun", "named"]) == 1
+    assert "names no image" in capsys.readouterr().out
+    assert main(["rerun", "--image", "mine=team/x:1", "named"]) == 0
+
+
 def test_the_command_line_replaces_only_the_inputs_it_is_given(home: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
     flyte.with_runcontext(name="shown").run(recovering.shown, loud=True, times=3, word="a")
     assert main(["rerun", "shown", "--word", "b"]) == 0
