@@ -13,6 +13,7 @@ from localflyte.api import registry
 from localflyte.api.task import from_pickle
 from localflyte.errors import RunNotFoundError
 from localflyte.errors import TaskNotFoundError
+from localflyte.runcontext import sort_options
 from localflyte.runs.folder import run_folder
 from localflyte.runs.recall import request_of
 from localflyte.settings import load_settings
@@ -44,6 +45,10 @@ def prepare_rerun(run_name: str, inputs: Mapping[str, Any]) -> Again:
     if not os.path.isdir(folder):
         raise RunNotFoundError(f"There is no run named {run_name!r} in {os.path.dirname(folder)}; `localflyte runs` lists them.")
     kept = request_of(folder)
+    try:
+        sort_options(kept.said)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise RunNotFoundError(f"What is kept of run {run_name} says how it was to be run, and makes no sense: {error}") from error
     task = _task(kept.task, kept.path)
     known = task.border.inputs
     unknown = sorted(set(inputs) - set(known))

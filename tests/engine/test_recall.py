@@ -282,6 +282,16 @@ def test_what_an_older_version_kept_can_be_run_again(home: Path) -> None:
     assert told(flyte.rerun("told")) == ["", ""]
 
 
+@pytest.mark.parametrize("said", [{"of a later version": True}, {"env_vars": ["FOO"]}, {"labels": {"a": 1}}, {1: 2}, "text", 5])
+def test_what_was_told_and_makes_no_sense_is_said(home: Path, said: Any) -> None:
+    flyte.with_runcontext(name="told").run(recovering.surroundings, ["FOO"])
+    kept = home / "runs" / "told" / FILE
+    (first, *rest) = FrameReader().feed(kept.read_bytes())
+    kept.write_bytes(b"".join(pack_frame(tuple(message)) for message in ((*first[:4], said), *rest)))
+    with pytest.raises(errors.RunNotFoundError, match="What is kept of run told"):
+        flyte.rerun("told")
+
+
 @pytest.mark.parametrize("secret", ["do-not-keep-this", "don't-keep\\this", "-----BEGIN-----\nkeep\tnot\n"])
 def test_a_variable_that_holds_a_secret_is_not_kept(home: Path, monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
     """However it would be written as text."""
