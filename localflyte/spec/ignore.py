@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 __all__ = ("Ignore", "kept_paths", "read_ignore")
 
@@ -20,6 +21,7 @@ class Ignore:
 
     def __init__(self, lines: Iterable[str] = ()) -> None:
         self._rules: list[tuple[bool, re.Pattern[str]]] = []
+        self._taken_back: list[list[re.Pattern[str] | None]] = []
         for line in (*ALWAYS, *lines):
             pattern = line.strip()
             if not pattern or pattern.startswith("#"):
@@ -28,6 +30,8 @@ class Ignore:
             parts = [part for part in pattern.removeprefix("!").strip().split("/") if part not in ("", ".")]
             if parts:
                 self._rules.append((kept, re.compile(_expression(parts) + r"(?:/.*)?")))
+                if kept:
+                    self._taken_back.append([None if "**" in part else re.compile(_part(part)) for part in parts])
 
     def leaves_out(self, path: str) -> bool:
         """:param path: seen from the folder, with slashes"""
@@ -37,10 +41,10 @@ class Ignore:
                 out = not kept
         return out
 
-    @property
-    def takes_back(self) -> bool:
-        """Whether a file may be wanted whose folder is left out."""
-        return any(kept for kept, _ in self._rules)
+    def leaves_out_all(self, folder: str) -> bool:
+        """:return: whether a folder is left out with all that is in it; where something may be taken back, it has to be looked through"""
+        steps = folder.split("/")
+        return self.leaves_out(folder) and not any(_may_lead_below(parts, steps) for parts in self._taken_back)
 
 
 def read_ignore(paths: Iterable[str]) -> Ignore:
@@ -62,10 +66,15 @@ def kept_paths(folder: str, ignore: Ignore) -> Iterator[str]:
     for parent, folders, files in os.walk(folder):
         place = os.path.relpath(parent, folder)
         seen = {name: os.path.normpath(os.path.join(place, name)) for name in sorted((*folders, *files))}
-        if not ignore.takes_back:
-            folders[:] = [name for name in folders if not ignore.leaves_out(seen[name])]
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not ignore.leaves_out_all(seen[name]))
         yield from (path for path in seen.values() if not ignore.leaves_out(path))
+
+
+def _may_lead_below(parts: Sequence[re.Pattern[str] | None], steps: Sequence[str]) -> bool:
+    for part, step in zip(parts, steps, strict=False):
+        if part is None or not part.fullmatch(step):
+            return part is None
+    return True
 
 
 def _expression(parts: list[str]) -> str:

@@ -46,6 +46,20 @@ def test_left_out(lines: list[str], out: list[str], kept: list[str]) -> None:
     assert [path for path in kept if ignore.leaves_out(path)] == []
 
 
+@pytest.mark.parametrize(
+    ("lines", "closed", "open_"),
+    [
+        ([], [".venv", "a/.git"], ["a"]),
+        (["*", "!keep", "!a/*/c"], [".venv", "b", "b/keep", "a/b/d"], ["a", "a/b", "keep"]),
+        (["data", "!**/*.txt"], [], ["data", ".venv", "a"]),
+        (["data", "!data/**/x"], [".venv"], ["data", "data/a/b"]),
+    ],
+)
+def test_a_folder_of_which_nothing_is_taken_back_is_not_looked_through(lines: list[str], closed: list[str], open_: list[str]) -> None:
+    ignore = Ignore(lines)
+    assert [path for path in (*closed, *open_) if ignore.leaves_out_all(path)] == closed
+
+
 def test_a_file_of_rules_may_begin_with_a_mark_and_name_what_is_no_utf_8(tmp_path: Path) -> None:
     (tmp_path / "ignore").write_bytes(b"\xef\xbb\xbfa\n\xff.txt\n")
     ignore = read_ignore([str(tmp_path / "ignore")])
