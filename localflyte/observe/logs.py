@@ -172,7 +172,7 @@ def read_logs(run_dir: str, action: str = "", attempt: int | None = None, cap: i
 
 def last_attempt(run_dir: str, action: str) -> int:
     """:return: the last attempt of an action that wrote anything, counted from 0"""
-    return max((file.attempt for file in _log_files(run_dir, action, None)), default=0)
+    return _last(_log_files(run_dir, action, None))
 
 
 def log_lines(run_dir: str, action: str, attempt: int | None = None) -> list[str]:
@@ -189,9 +189,13 @@ def tail(run_dir: str, action: str, attempt: int | None = None, lines: int = 20)
     :param attempt: the attempt to read, ``None`` for the last one that wrote anything
     """
     files = _log_files(run_dir, action, attempt)
-    last = last_attempt(run_dir, action) if attempt is None else attempt
+    last = _last(files)
     texts = [printable(_read(file.path, 1024 * max(1, lines), from_end=True)) for file in files if file.attempt == last]
     return "\n".join("\n".join(text.splitlines()[-lines:]) for text in texts)
+
+
+def _last(files: list[LogText]) -> int:
+    return max((file.attempt for file in files), default=0)
 
 
 def _log_files(run_dir: str, action: str, attempt: int | None) -> list[LogText]:
