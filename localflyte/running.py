@@ -181,8 +181,8 @@ def with_runcontext(mode: str | None = None, **options: Any) -> Runner:
     ``env_vars``, ``queue`` (or ``task_queue``), ``interruptible``, ``project``, ``domain``, ``run_start_time``, ``interactive_mode``
     and ``max_action_concurrency`` are honoured. With ``cache_lookup_scope="project-domain"`` results that were computed for another
     project or domain are not reused; ``"global"``, the default, takes those of all. ``log_level``, ``user_log_level``, ``log_format`` and
-    ``reset_root_logger`` say how tasks log. Labels, versions and what else only a server can use is kept with the run. What would be
-    silently wrong is refused.
+    ``reset_root_logger`` say how tasks log. ``labels`` and ``annotations`` are kept with the run, for whoever looks for it; versions and
+    what else only a server can use change nothing. What would be silently wrong is refused.
 
     Besides what Flyte has, ``explain=True`` says of every miss of the cache why it is one, and ``check_determinism=True`` carries every
     call that can be cached twice and compares what comes out. ``strict_remote=True`` warns at the end of what passes on this machine
