@@ -21,10 +21,12 @@ from localflyte.engine.admission import Lease
 from localflyte.engine.admission import Ledger
 from localflyte.engine.admission import Slots
 
+HANGS = 60.0  # seconds that nothing here takes, unless it would never end
+
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
     async def main() -> None:
-        with anyio.fail_after(1):
+        with anyio.fail_after(HANGS):
             await work()
 
     anyio.run(main)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,14 @@ class Program:
     def family(self) -> list[int]:
         """:return: every process that carries the mark of the program's engine, wherever in the tree it is now"""
         return marked(f"{MARK}={self.process.pid}.".encode())
+
+    def names(self) -> list[str]:
+        """:return: the names of its family"""
+        names = []
+        for pid in self.family():
+            with suppress(psutil.NoSuchProcess):
+                names.append(psutil.Process(pid).name())
+        return names
 
     def left_after(self, seconds: float = GONE_WITHIN) -> list[str]:
         """:return: what of it is alive so many seconds from now"""
