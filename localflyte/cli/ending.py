@@ -16,10 +16,12 @@ from typing import NamedTuple
 from typing import TextIO
 
 from localflyte.cli.reference import reference_kind
+from localflyte.observe.text import further_lines
 from localflyte.observe.text import one_line
 
 __all__ = ("Ending", "as_json", "print_ending", "print_ending_as_json")
 
+MOST_LETTERS = 4000  # of the first line of an error
 MOST_LINES = 40  # of one output on a terminal; --json prints all
 DEEPEST = 64  # nested values; deeper ones are shown by repr, which knows about cycles
 
@@ -47,6 +49,8 @@ def print_ending(ending: Ending, stream: TextIO) -> None:
             print(f"{label:<7}{text}", file=stream)
     if ending.error is not None and ending.name and not isinstance(ending.error, KeyboardInterrupt):
         print(f"{'Error':<7}{_headline(ending.error)}", file=stream)
+        for line in further_lines(str(ending.error), getattr(ending.error, "remote_traceback", "")):
+            print(f"{' ' * 7}{line}".rstrip(), file=stream)
     for name, value in ending.outputs.items():
         print(f"{name:<7}{_pretty(value, stream.isatty())}" if not _is_page(value) else f"{name}\n{_page(value)}", file=stream)
 
@@ -64,7 +68,7 @@ def _page(text: str) -> str:
 
 def _headline(error: BaseException) -> str:
     first = str(error).strip().partition("\n")[0]
-    return one_line(f"{getattr(error, 'code', type(error).__name__)}: {first}", 300)
+    return one_line(f"{getattr(error, 'code', type(error).__name__)}: {first}", MOST_LETTERS)
 
 
 def _pretty(value: Any, short: bool) -> str:

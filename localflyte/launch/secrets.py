@@ -117,7 +117,7 @@ def find_secret(terms: SecretTerms, around: Surroundings, secrets_file: Path | N
         looked.append(place if value is None else f"{place} (it is there, and empty)")
     what = f"the secret {terms.key!r}" + (f" of the group {terms.group!r}" if terms.group else "")
     places = "".join(f"\n  - {place}" for place in looked)
-    raise SecretNotFoundError(f"Task {task} needs {what}, which is not set. {_way_out(terms, path)} It was looked for in:{places}")
+    raise SecretNotFoundError(f"Task {task} needs {what}, which is not set. {_way_out(terms, path)}\nIt was looked for in:{places}")
 
 
 def _look(terms: SecretTerms, around: Surroundings, path: Path) -> Iterator[tuple[str | None, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ("bare", "clock", "duration", "one_line", "printable", "shorten", "size")
+__all__ = ("bare", "clock", "duration", "further_lines", "one_line", "printable", "shorten", "size")
 
 # What a terminal acts upon: string sequences with their content (OSC, DCS, PM, APC, SOS), then control sequences, then single ones.
 # 8-bit introducers count too: in UTF-8 they come as the characters U+0080 to U+009F.
@@ -52,6 +52,19 @@ def one_line(data: bytes | str, width: int = 0) -> str:
 def shorten(text: str, width: int) -> str:
     """Cut text that is longer than `width`, and show that it was cut."""
     return text if len(text) <= width else text[: max(0, width - 1)] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def further_lines(message: str, traceback: str = "", most: int = 40) -> list[str]:
+    """Return what a message says after its first line, as safe lines without colours: samples, ways out.
+
+    :param traceback: what is shown beside it; if that ends with the lines, they are not said twice
+    :param most: how many lines to keep
+    """
+    known = {line.strip() for line in traceback.splitlines()}
+    lines = [line.rstrip() for line in bare(message.strip()).splitlines()[1:]]
+    if all(line.strip() in known for line in lines):
+        return []
+    return lines if len(lines) <= most else [*lines[:most], f"... {len(lines) - most} more lines"]
 
 
 def duration(seconds: float | None) -> str:

@@ -110,6 +110,25 @@ def test_an_output_that_cannot_be_shown_does_not_stop_the_rest() -> None:
     assert stream.getvalue().splitlines()[-1] == "o1     1"
 
 
+def test_an_error_is_told_whole() -> None:
+    """The way out stands in its last line, or at the end of a long first one."""
+    stream = io.StringIO()
+    print_ending(
+        Ending("r", "failed", "", {}, RuntimeUserError("OOMKilled", f"{'too much, ' * 50}really\nWhat was seen\nChange it")), stream
+    )
+    error, *further = stream.getvalue().splitlines()[2:]
+    assert error.endswith("too much, really")
+    assert further == ["       What was seen", "       Change it"]
+
+
+def test_what_the_traceback_shows_is_not_told_again() -> None:
+    error = RuntimeUserError("ValueError", "bad\nvalue")
+    error.remote_traceback = "Traceback:\n  File x\nValueError: bad\nvalue"
+    stream = io.StringIO()
+    print_ending(Ending("r", "failed", "", {}, error), stream)
+    assert stream.getvalue().splitlines()[2:] == ["Error  ValueError: bad"]
+
+
 def test_the_ending_as_json_is_one_line() -> None:
     stream = io.StringIO()
     print_ending_as_json(Ending("r", "failed", "", {}, RuntimeUserError("ValueError", "bad\nvalue"), 1.5), stream)

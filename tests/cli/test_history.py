@@ -23,7 +23,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write_run(home: Path, name: str, at: float, *, task: str = "env.main", status: str = "succeeded", **started: Any) -> Path:
+def write_run(
+    home: Path, name: str, at: float, *, task: str = "env.main", status: str = "succeeded", error: Any = ERROR, **started: Any
+) -> Path:
     folder = home / "runs" / name
     journal = Journal(str(folder))
     failed = status == "failed"
@@ -44,8 +46,8 @@ def write_run(home: Path, name: str, at: float, *, task: str = "env.main", statu
     tell("action.queued", "b2x", task="env.child", short_name="child", parent="a0", group="")
     tell("action.hit", "b2x", key="k")
     tell("action.finished", "b2x", status="succeeded", cached=True, attempts=0, seconds=0.0, error=None)
-    tell("action.finished", "a0", status=status, cached=False, attempts=1, seconds=1.0, error=ERROR if failed else None)
-    tell("run.finished", status=status, seconds=1.0, error=ERROR if failed else None)
+    tell("action.finished", "a0", status=status, cached=False, attempts=1, seconds=1.0, error=error if failed else None)
+    tell("run.finished", status=status, seconds=1.0, error=error if failed else None)
     journal.flush()
     journal.close()
     logs = folder / "logs"
@@ -121,6 +123,16 @@ def test_show_draws_the_tree(runs: Path, capsys: pytest.CaptureFixture[str]) -> 
         "    File x",
     ):
         assert line in text.splitlines()
+
+
+def test_show_tells_the_error_of_a_run_whole(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a traceback nothing else says what to do."""
+    error = {"code": "OOMKilled", "message": "It went over its limit.\nWhat was seen: 2Mi.\nChange memory."}
+    write_run(home, "ra1", 1_700_000_000.0, status="failed", error=error)
+    assert main(["show", "ra1"]) == 0
+    text = lines(capsys)
+    at = text.index("    OOMKilled: It went over its limit.")
+    assert text[at + 1 : at + 3] == ["    What was seen: 2Mi.", "    Change memory."]
 
 
 def test_show_ends_with_the_addresses_of_its_pages(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -176,9 +176,10 @@ class TestMissing:
         first, *looked = str(caught.value).splitlines()
         assert first == (
             "Task env.task needs the secret 'my-key' of the group 'a.group', which is not set. Set MY_KEY in the environment or "
-            f'in .env, or write ["a.group"] my-key = "..." into {places.file} (chmod 600). It was looked for in:'
+            f'in .env, or write ["a.group"] my-key = "..." into {places.file} (chmod 600).'
         )
         assert looked == [
+            "It was looked for in:",
             "  - the environment variables A_GROUP_MY_KEY, MY_KEY, my-key",
             f"  - {places.folder}/.env (No such file or directory)",
             f"  - {places.file} (No such file or directory)",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from localflyte.observe.text import bare
 from localflyte.observe.text import clock
 from localflyte.observe.text import duration
+from localflyte.observe.text import further_lines
 from localflyte.observe.text import one_line
 from localflyte.observe.text import printable
 from localflyte.observe.text import size
@@ -111,3 +112,19 @@ def test_no_time_is_too_odd(at: float) -> None:
 @pytest.mark.parametrize(("count", "shown"), [(5, "5 bytes"), (2048, "2.0 KiB"), (64 * 1024**2, "64.0 MiB"), (3 * 1024**3, "3.0 GiB")])
 def test_sizes(count: int, shown: str) -> None:
     assert size(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("message", "traceback", "lines"),
+    [
+        ("one line", "", []),
+        ("", "", []),
+        ("what\nit was seen  \n\n  - so\n", "", ["it was seen", "", "  - so"]),
+        ("what\nit was seen", "Traceback:\n  File x\nError: what\nit was seen", []),
+        ("'NAME'\nDeclare it", "Traceback:\nKeyError: 'NAME'", ["Declare it"]),
+        ("what\n\x1b]0;title\x07\x1b[31mred", "", ["red"]),
+        ("\n".join("abcd"), "", ["b", "c", "... 1 more lines"]),
+    ],
+)
+def test_further_lines_are_those_that_nothing_else_shows(message: str, traceback: str, lines: list[str]) -> None:
+    assert further_lines(message, traceback, 2 if message.startswith("a") else 40) == lines
