@@ -182,6 +182,25 @@ def test_the_command_line_recovers(home: Path, path: str, capsys: pytest.Capture
     assert "[1, 2, 3, 3, 2097152, 34]" in capsys.readouterr().out
 
 
+def test_options_may_follow_the_run(home: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As `flyte rerun RUN --recover` is written; what is said before and behind counts together."""
+    break_down(path)
+    mend(path)
+    assert main(["rerun", "--label", "a=1", "broken", "--x", "3", "--recover", "--name", "second", "--label", "b=2", "-e", "K=V"]) == 0
+    assert ran(path) == Counter(m=1, f=1, w=1, l=1, n=1, b=1)
+    assert load_run(str(home), "second").labels == {"a": "1", "b": "2"}
+    assert main(["rerun", "second", "--recover", "--force", "a0", "--json"]) == 0
+    assert '"recovered from run second"' in capsys.readouterr().out
+
+
+def test_what_the_task_calls_an_input_is_one_behind_the_run(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flyte.with_runcontext(name="labelled").run(recovering.labelled, "red")
+    assert main(["rerun", "labelled", "--label", "-5", "--name", "me"]) == 0
+    assert "'-5 of me'" in capsys.readouterr().out
+    assert main(["rerun", "--name", "blue", "labelled", "--label=x", "--plain"]) == 0
+    assert "'x of nobody'" in capsys.readouterr().out
+
+
 def test_the_command_line_names_images_as_for_a_run(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """They are this process's: a run keeps none of them."""
     (tmp_path / "named_image.py").write_text(
@@ -210,6 +229,7 @@ def test_the_command_line_replaces_only_the_inputs_it_is_given(home: Path, path:
         (["--force", "a1", "broken"], "--force needs --recover"),
         (["--force-rerun-action", "a1", "broken"], "--force needs --recover"),
         (["--action-name", "a1", "broken"], "here a run is run again from a0"),
+        (["broken", "--recover", "-e", "K"], "--env takes KEY=VALUE, not 'K'. See `localflyte rerun --help`"),
         (["broken", "--nope", "1"], "there is no input '--nope'"),
         (["none"], "none"),
     ],

@@ -23,6 +23,12 @@ def shown(loud: bool, times: int | None, word: str) -> str:
 
 
 @env.task
+def labelled(label: str, name: str = "nobody") -> str:
+    """Its inputs are called as options of the command line are."""
+    return f"{label} of {name}"
+
+
+@env.task
 def surroundings(names: list[str]) -> list[str]:
     return [*(os.environ.get(name, "") for name in names), flyte.get_custom_context().get("who", "")]
 
