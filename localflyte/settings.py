@@ -13,7 +13,7 @@ from typing import Any
 from localflyte.errors import ConfigurationError
 from localflyte.spec.queue import QueueTerms
 
-__all__ = ("Settings", "explain_settings", "load_settings")
+__all__ = ("Settings", "explain_settings", "load_settings", "variables_in")
 
 PREFIX = "LOCALFLYTE_"
 #: Variables of that prefix that are no settings: the switches of our own tests and benchmarks.
@@ -134,11 +134,14 @@ def explain_settings(environ: Mapping[str, str] | None = None, start_dir: str | 
     }
 
 
+def variables_in(environ: Mapping[str, str]) -> dict[str, str]:
+    """:return: the variables that decide settings, as they are written"""
+    return {name: text for name, text in environ.items() if name.startswith(PREFIX) and not name.startswith(OTHER_PREFIXES)}
+
+
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for variable, text in environ.items():
-        if not variable.startswith(PREFIX) or variable.startswith(OTHER_PREFIXES):
-            continue
+    for variable, text in variables_in(environ).items():
         name = variable.removeprefix(PREFIX).lower()
         if name not in _KINDS:
             raise _unknown(variable, "the environment", [PREFIX + known.upper() for known in _KINDS])

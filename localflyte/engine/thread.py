@@ -1,4 +1,4 @@
-"""The engine's thread: one for the whole life of the caller's process, so that what it starts is never orphaned by a thread's end."""
+"""The engine's thread: one for as long as the settings are what they were, so that what it starts is never orphaned by a thread's end."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from localflyte.engine.runstate import Sink
 from localflyte.engine.submission import Submission
 from localflyte.launch.inline import Serve
 from localflyte.settings import Settings
+from localflyte.settings import variables_in
 from localflyte.spec.run import RunRequest
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class EngineThread:
 
     def __init__(self, settings: Settings, sinks_for: SinksFor, serve: Serve | None = None) -> None:
         self.settings = settings
+        self.variables = variables_in(os.environ)
+        self._under_way: set[Submission] = set()
         self._stack = ExitStack()
         self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal("asyncio"))
 
@@ -50,8 +53,15 @@ class EngineThread:
         :return: the run, to wait for and to end
         """
         submission = Submission(self._engine, self._loop.call_soon_threadsafe, request, sinks)
+        self._under_way.add(submission)
+        submission.ended.add_done_callback(lambda _: self._under_way.discard(submission))
         self._portal.start_task_soon(submission.work)
         return submission
+
+    def is_outdated(self) -> bool:
+        """:return: whether the variables decide otherwise by now, as in the next test of a suite, and nothing runs that was begun before"""
+        over = all(submission.ended.done() for submission in tuple(self._under_way))
+        return over and self.variables != variables_in(os.environ)
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
@@ -72,9 +82,12 @@ _lock = threading.Lock()
 
 
 def current_engine(settings: Callable[[], Settings], sinks_for: SinksFor, serve: Serve | None = None) -> EngineThread:
-    """:return: the engine of this process, started when first asked for"""
+    """:return: the engine of this process, started when first asked for, and anew when the variables that decide settings were changed"""
     global _engine, _engine_pid  # noqa: PLW0603 - one engine a process is the point
     with _lock:
+        if _engine is not None and _engine_pid == os.getpid() and _engine.is_outdated():
+            outdated, _engine = _engine, None
+            outdated.close()
         if _engine is None or _engine_pid != os.getpid():  # a forked copy of an engine is no engine
             _engine = EngineThread(settings(), sinks_for, serve)
             _engine_pid = os.getpid()
