@@ -147,9 +147,15 @@ class Checkpoint(BaseCheckpoint):
             copytree(data, part, symlinks=True)
         else:
             copy2(data, part)
+        old = f"{self._destination}.old"
         if os.path.isdir(part) or os.path.isdir(self._destination):
-            _remove(self._destination)  # a folder cannot be renamed over what is there
-        os.replace(part, self._destination)
+            if os.path.lexists(self._destination):  # a folder cannot be renamed over what is there
+                _remove(old)
+                os.rename(self._destination, old)
+            os.rename(part, self._destination)
+            _remove(old)
+        else:
+            os.replace(part, self._destination)
 
 
 def latest_checkpoint(root: Path | str, glob_pattern: str = "**/last.ckpt", *, key: Callable[[Path], Any] | None = None) -> Path | None:

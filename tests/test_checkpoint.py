@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tarfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from programs import checkpoints
 
 import localflyte as flyte
+from localflyte.api.context import _checkpoint_paths
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -47,6 +51,40 @@ def test_what_is_saved_again_replaces_what_was(tmp_path: Path) -> None:
     assert loaded == second.path / "payload"
     assert loaded.read_text() == "from a file"
     assert second.remote_source == str(tmp_path / "c" / "0")
+
+
+def test_a_folder_that_is_saved_again_is_never_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the task is ended, the next attempt finds one of both, and that whole."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "step").write_text("1")
+    place = tmp_path / "raw" / "0"
+    checkpoint = flyte.Checkpoint(place)
+    checkpoint.save_sync(tmp_path / "folder")
+    (tmp_path / "folder" / "step").write_text("2")
+    changes = [(os, "rename"), (os, "replace"), (shutil, "rmtree")]
+    for ended_at in range(4):
+        left = ended_at
+
+        def ends(change: Any) -> Any:
+            def perform(*args: Any, **kwargs: Any) -> Any:
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    raise KeyboardInterrupt
+                return change(*args, **kwargs)
+
+            return perform
+
+        with monkeypatch.context() as patch:
+            for module, name in changes:
+                patch.setattr(module, name, ends(getattr(module, name)))
+            with contextlib.suppress(KeyboardInterrupt):
+                checkpoint.save_sync(tmp_path / "folder")
+        paths = _checkpoint_paths(str(tmp_path / "raw"), 1, recovers=False)
+        assert paths is not None
+        assert paths.prev_checkpoint_path is not None
+        assert (Path(paths.prev_checkpoint_path) / "step").read_text() in {"1", "2"}
+    assert [path.name for path in place.parent.iterdir()] == ["0"]
 
 
 def test_places_are_paths_or_their_urls(tmp_path: Path) -> None:

@@ -310,16 +310,28 @@ def context_of(request: Mapping[str, Any], *, report: Any = None, run_options: O
         container=request.get("container"),
         recorded=request.get("traces") or {},
         task_name=(request.get("task") or {}).get("name") or "",
-        checkpoint_paths=_checkpoint_paths(request.get("checkpoint_path"), request.get("attempt") or 0),
+        checkpoint_paths=_checkpoint_paths(
+            request.get("checkpoint_path"), request.get("attempt") or 0, recovers=bool(request.get("recovers"))
+        ),
     )
 
 
-def _checkpoint_paths(folder: str | None, attempt: int) -> CheckpointPaths | None:
-    """:return: the place of this attempt, and that of the last one before it which has saved something"""
+def _checkpoint_paths(folder: str | None, attempt: int, *, recovers: bool) -> CheckpointPaths | None:
+    """:return: the place of this attempt, and that of the last one before it which has saved something, be it in a run that is recovered"""
     if not folder:
         return None
-    before = (f"{folder}/{number}" for number in range(attempt - 1, -1, -1))
-    return CheckpointPaths(next(filter(os.path.exists, before), None), f"{folder}/{attempt}")
+    own, saved = folder, _last_saved(folder, attempt)
+    while recovers and saved is None and os.path.isdir(f"{folder}/before"):
+        folder = f"{folder}/before"
+        numbers = [int(name) for name in (name.partition(".")[0] for name in os.listdir(folder)) if name.isdigit()]
+        saved = _last_saved(folder, max(numbers, default=-1) + 1)
+    return CheckpointPaths(saved, f"{own}/{attempt}")
+
+
+def _last_saved(folder: str, attempt: int) -> str | None:
+    """:return: what the last attempt before one has saved; its .old where it was ended just as it saved a folder again"""
+    places = (f"{folder}/{number}{ending}" for number in range(attempt - 1, -1, -1) for ending in ("", ".old"))
+    return next(filter(os.path.exists, places), None)
 
 
 def _number(variable: str) -> int | None:

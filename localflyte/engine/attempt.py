@@ -24,6 +24,7 @@ from localflyte.engine.verdict import judge
 from localflyte.errors import ProtocolError
 from localflyte.launch.child import Worker
 from localflyte.launch.watch import Guard
+from localflyte.runs.checkpoints import CHECKPOINTS
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
@@ -265,9 +266,11 @@ class Attempt:
         folder = request.raw_data_path or f"{run.folder}/data"
         traces = {"traces": run.traces.of(call.action)} if self.number else {}
         env = {"FLYTE_ATTEMPT_NUMBER": str(self.number), "RUN_NAME": run.name, "ACTION_NAME": call.action, **run.env, **env}
+        recovers = {} if run.recalled is None else {"recovers": True}
         beside = {} if self._beside is None else {"container": self._beside.terms_with(tuple(env))}
         return {
             **traces,
+            **recovers,
             **beside,
             "task": task_to_wire(plan.task),
             "inputs": inputs,
@@ -280,7 +283,7 @@ class Attempt:
             "raw_data_path": f"{folder}/{call.action}",
             "output_path": f"{run.folder}/outputs/{call.action}",
             "attempt": self.number,
-            "checkpoint_path": f"{run.folder}/checkpoints/{call.action}",
+            "checkpoint_path": f"{run.folder}/{CHECKPOINTS}/{call.action}",
             "run_base_dir": run.folder,
             "project": request.project,
             "domain": request.domain,

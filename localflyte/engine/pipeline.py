@@ -23,6 +23,8 @@ from localflyte.engine.verdict import failure
 from localflyte.errors import BaseRuntimeError
 from localflyte.images.recipe import wanted_terms
 from localflyte.launch.child import Worker
+from localflyte.runs.checkpoints import hand_over
+from localflyte.runs.checkpoints import has_saved
 from localflyte.spec.inline import breach
 from localflyte.spec.outcome import ErrorInfo
 from localflyte.spec.outcome import Outcome
@@ -145,12 +147,28 @@ async def _answer(host: Host, call: Call, tried: Tried | None) -> Outcome:
         return outcome
 
 
+async def _go_on(call: Call) -> None:
+    """Have the first attempt find the checkpoint that the call left in the run that this one recovers."""
+    run, recovered = call.run, call.run.request.recover
+    if run.recalled is None or call.action in run.request.force_rerun_actions or not has_saved(recovered, call.action):
+        return
+    if call.parent is None and not run.recalled.is_asked_with(call.invocation.inputs):
+        return  # the name of every other action says that its inputs are the same
+    name = os.path.basename(recovered)
+    try:
+        if await anyio.to_thread.run_sync(hand_over, recovered, run.folder, call.action):
+            run.notice(f"{call.task} is given the checkpoint that it left in run {name}")
+    except OSError as error:
+        run.notice(f"the checkpoint that {call.task} left in run {name} cannot be had ({error}); it begins without")
+
+
 async def _attempts(host: Host, call: Call) -> Outcome:
     """Run attempts until one succeeds, a failure is final, or the retries are used up."""
     terms = call.invocation.plan.retries
     number = lost = 0
     if wanted_terms(call.invocation.plan.image, call.run.request.images) is not None or call.invocation.plan.container_image is not None:
         await host.prepare(call)
+    await _go_on(call)
     while True:
         outcome, was_lost = await _attempt(host, call, number)
         error = outcome.error

@@ -128,10 +128,16 @@ class Recalled:
     """The reading side.
 
     :param gave: what its actions gave
+    :param inputs: what the run was asked for with
     """
 
-    def __init__(self, gave: dict[str, _Gave]) -> None:
+    def __init__(self, gave: dict[str, _Gave], inputs: Mapping[str, Packed]) -> None:
         self._gave = gave
+        self._inputs = inputs
+
+    def is_asked_with(self, inputs: Mapping[str, Packed]) -> bool:
+        """:return: whether these are the inputs that the run had"""
+        return _content(inputs) == _content(self._inputs)
 
     def find(self, action: str, task: str, body: str) -> tuple[Packed, ...] | None:
         """:return: what the action gave, if it was the same task with the same code of its own, and its files are still there"""
@@ -144,6 +150,10 @@ class Recalled:
             return None
         paths = [ref.path for value in outputs for ref in value.refs if "://" not in ref.path]
         return outputs if all(map(os.path.exists, paths)) else None
+
+
+def _content(inputs: Mapping[str, Packed]) -> dict[str, object]:
+    return {name: (value.canonical or value.data, value.refs) for name, value in inputs.items()}
 
 
 class Asked(NamedTuple):
@@ -171,7 +181,8 @@ def recalled(folder: str) -> Recalled:
     :raises RunNotFoundError: if nothing was kept of it, or if that cannot be read
     """
     with _reading(folder) as messages:
-        return Recalled({str(message[1]): _Gave(*message[2:]) for message in messages if message[0] == "gave" and len(message) == 5})
+        gave = {str(message[1]): _Gave(*message[2:]) for message in messages if message[0] == "gave" and len(message) == 5}
+    return Recalled(gave, request_of(folder).inputs)
 
 
 @contextmanager

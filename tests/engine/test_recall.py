@@ -16,6 +16,7 @@ import localflyte as flyte
 from localflyte import errors
 from localflyte.api.resolve import plan_for
 from localflyte.cli import main
+from localflyte.engine import pipeline
 from localflyte.runs.history import load_run
 from localflyte.runs.recall import FILE
 from localflyte.runs.recall import request_of
@@ -160,6 +161,54 @@ def test_what_makes_no_sense_is_refused(home: Path, path: str, arguments: dict[s
     break_down(path)
     with pytest.raises(error, match=words):
         flyte.rerun(**arguments)
+
+
+def run_training(path: str, name: str, task: Any) -> None:
+    with pytest.raises(errors.RuntimeUserError, match="not mended"):
+        flyte.with_runcontext(name=name).run(task, path, 4)
+
+
+@pytest.mark.parametrize("task", [recovering.trains, recovering.trains_below])
+def test_a_task_goes_on_from_the_checkpoint_it_left(home: Path, path: str, task: Any) -> None:
+    """Also where runs that came between have saved nothing of their own."""
+    run_training(path, "one", task)
+    assert ran(path) == Counter(t=2)
+    for name, before in (("two", "one"), ("three", "two")):
+        with pytest.raises(errors.RuntimeUserError, match="not mended"):
+            flyte.with_runcontext(name=name).rerun(before, recover=True)
+        assert ran(path) == Counter()
+    shutil.rmtree(home / "runs" / "one")
+    mend(path)
+    events: list[Any] = []
+    run = flyte.with_runcontext(name="four", sinks=[events.append]).rerun("three", recover=True)
+    assert run.outputs()[0] == [0, 1, 2, 3]
+    assert ran(path) == Counter(t=2)
+    assert "recovering.trains is given the checkpoint that it left in run three" in [event.data.get("text") for event in events]
+
+
+def test_no_checkpoint_is_handed_over_where_it_would_be_of_something_else(home: Path, path: str) -> None:
+    run_training(path, "one", recovering.trains)
+    mend(path)
+    ran(path)
+    assert flyte.rerun("one").outputs()[0] == [0, 1, 2, 3]
+    assert flyte.rerun("one", recover=True, until=3).outputs()[0] == [0, 1, 2]
+    assert flyte.rerun("one", recover=True, force_rerun_actions=["a0"]).outputs()[0] == [0, 1, 2, 3]
+    assert ran(path) == Counter(t=11)
+
+
+def test_a_checkpoint_that_cannot_be_had_is_told(home: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_training(path, "one", recovering.trains)
+    mend(path)
+    ran(path)
+
+    def fails(*_: Any) -> bool:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pipeline, "hand_over", fails)
+    events: list[Any] = []
+    flyte.with_runcontext(sinks=[events.append]).rerun("one", recover=True)
+    assert ran(path) == Counter(t=4)
+    assert any("cannot be had ([Errno 28] No space left" in event.data.get("text", "") for event in events)
 
 
 def test_a_run_of_which_nothing_was_kept_says_so(home: Path, path: str) -> None:

@@ -78,6 +78,26 @@ async def main(path: str, x: int = 1) -> list[int]:
     return [*numbers, len(await large.aio(path)), await nested(path, x)]
 
 
+@env.task
+def trains(path: str, until: int) -> list[int]:
+    """Save each step; break at the third, until the path is mended."""
+    checkpoint = flyte.ctx().checkpoint
+    before = checkpoint.load_sync()
+    steps = [int(word) for word in before.read_text().split()] if before is not None else []
+    while len(steps) < until:
+        if len(steps) >= 2 and not os.path.exists(f"{path}.mended"):
+            raise ValueError("not mended yet")
+        mark(path, "t")
+        steps.append(len(steps))
+        checkpoint.save_sync(" ".join(map(str, steps)).encode())
+    return steps
+
+
+@env.task
+async def trains_below(path: str, until: int) -> list[int]:
+    return await trains.aio(path, until)
+
+
 @env.task(cache=flyte.Cache("auto", ignored_inputs="when"))
 def stamped(path: str, when: float) -> int:
     mark(path, "s")
