@@ -13,6 +13,7 @@ from localflyte.errors import BaseRuntimeError
 from localflyte.portability.code import Texts
 from localflyte.portability.environments import deployed_with
 from localflyte.portability.environments import find_environments
+from localflyte.portability.fields import find_fields
 from localflyte.portability.finding import Finding
 from localflyte.portability.imports import find_modules
 from localflyte.portability.imports import find_packages
@@ -57,6 +58,7 @@ def check_tasks(
     scopes = list(_reached(tasks))
     found = find_state(scopes)
     for scope in scopes:
+        found += find_fields(scope)
         found += find_paths(scope)
         found += _of_variables(scope, options)
         found += find_packages(scope)

@@ -12,7 +12,7 @@ class Finding(NamedTuple):
     """What was found; its text is one line for a person."""
 
     kind: str
-    """``state``, ``path``, ``variable``, ``package``, ``module`` or ``environment``."""
+    """``state``, ``field``, ``path``, ``variable``, ``package``, ``module`` or ``environment``."""
     subject: str
     """What it is about, in a word."""
     where: str
