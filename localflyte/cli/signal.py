@@ -40,7 +40,7 @@ def signal(run: str, condition: str | None, value: str | None) -> int:
     try:
         write_answer(record.path, asked.number, parse_answer(value, asked.kind))
     except ValueError as error:
-        raise click.UsageError(f"{error}; condition {asked.name!r} asks for a {asked.kind}: {one_line(asked.prompt)}") from None
+        raise click.UsageError(f"{error}; condition {asked.name!r} wants {asked.kind}: {one_line(asked.prompt)}") from None
     click.echo(f"{asked.task}: {one_line(asked.prompt)} {one_line(value)}")
     return ExitCode.SUCCEEDED
 

@@ -66,6 +66,22 @@ def deploy(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
         sys.modules.pop(name, None)
 
 
+def test_types_are_shown_as_a_person_reads_them(deploy: Deploy) -> None:
+    text = """
+        from dataclasses import dataclass
+        import flyte
+        class Own: pass
+        @dataclass
+        class Row:
+            x: int
+        env = flyte.TaskEnvironment("typed")
+        @env.task
+        def task(rows: list[Row], own: Own) -> dict[str, Row]: return {}
+    """
+    _, out, _ = deploy("--dry-run", "to_deploy.py", text=text)
+    assert "task typed.task(rows: list[Row{x: int}], own: Own) -> (o0: dict[str, Row{x: int}])" in out
+
+
 def test_everything_that_is_declared_is_shown(deploy: Deploy) -> None:
     code, out, err = deploy("--dry-run", "to_deploy.py")
     assert (code, err) == (0, "")
