@@ -20,6 +20,7 @@ import pytest
 from faults import frames
 from faults.order import Order
 from faults.outside import Program
+from faults.outside import wait_until
 from faults.test_cancel import request
 from programs import garbling
 from programs import misbehaving
@@ -260,7 +261,7 @@ def test_row_65_another_user_reads_nothing_of_a_run_and_reaches_none_of_its_desc
             folder.chmod(folder.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)  # so that it is our own modes that keep others out
     program = start(dedent(WAITS))
     program.wait_for("here")
-    child = int((program.folder / "here").read_text())
+    child = int(wait_until((program.folder / "here").read_text))  # it is there before its text is
     look = f"""
         import os, sys
         os.setgid(65534); os.setuid(65534)

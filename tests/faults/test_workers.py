@@ -411,14 +411,16 @@ def test_row_24_an_interpreter_that_is_not_there_is_named(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("free", [4, 8, 16])
 def test_row_24_an_engine_that_may_open_few_more_files_runs_fewer_at_a_time(free: int) -> None:
     program = f"""
-        import os, resource
+        import asyncio, os, resource
         import localflyte as flyte
         from programs import wide
-        flyte.run(wide.leaf, x=1)
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
-        held = [open("/dev/null") for _ in range(400 - len(os.listdir("/proc/self/fd")) - {free})]
-        print(flyte.run(wide.fans_out, n=60).outputs()[0])
+        async def main():  # in a loop that is there already: what is free is the engine's
+            await flyte.run.aio(wide.leaf, x=1)
+            _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
+            held = [open("/dev/null") for _ in range(400 - len(os.listdir("/proc/self/fd")) - {free})]
+            print((await flyte.run.aio(wide.fans_out, n=60)).outputs()[0])
+        asyncio.run(main())
     """
     path = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
     done = subprocess.run(
