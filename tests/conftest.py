@@ -52,6 +52,7 @@ KERNEL = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # what spreads tests over processes reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests go to one process of several: those of a file, and those about what the kernel counts."""
     for item in items:

@@ -419,7 +419,9 @@ def test_row_24_an_engine_that_may_open_few_more_files_runs_fewer_at_a_time(free
             _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
             held = [open("/dev/null") for _ in range(400 - len(os.listdir("/proc/self/fd")) - {free})]
-            print((await flyte.run.aio(wide.fans_out, n=60)).outputs()[0])
+            run = await flyte.run.aio(wide.fans_out, n=60)
+            held.clear()
+            print(run.outputs()[0])
         asyncio.run(main())
     """
     path = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
