@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -24,8 +23,6 @@ from localflyte.observe.text import size
 from localflyte.spec.plan import Plan
 
 __all__ = ("deploy",)
-
-_WIRE = re.compile(r" by column|\b(?:any|frame):")  # what the text of an interface says of the wire, which is for the keys of the cache
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -86,7 +83,7 @@ def _environment(environment: Deployed) -> Iterator[str]:
     common = {name: text for name, text in (shared[0] if shared else {}).items() if all(each.get(name) == text for each in shared)}
     yield from (f"  {name:<14}{text}" for name, text in common.items())
     for plan, settings in zip(environment.plans, shared, strict=True):
-        yield f"  task {plan.task.name}{_WIRE.sub('', plan.interface)}"
+        yield f"  task {plan.task.name}{environment.signatures[plan.task.name]}"
         yield from (f"    {name:<14}{text}" for name, text in settings.items() if name not in common)
         yield from (f"    {'trigger':<14}{one_line(text)}" for text in environment.triggers.get(plan.task.name, ()))
     if not environment.plans:

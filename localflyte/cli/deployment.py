@@ -39,6 +39,8 @@ class Deployed:
     description: str
     include: tuple[str, ...]
     plans: tuple[Plan, ...]
+    signatures: Mapping[str, str]
+    """What each task takes and gives."""
     triggers: Mapping[str, tuple[str, ...]]
     """The triggers of each task that has some, in words."""
 
@@ -129,6 +131,7 @@ def _deployed(environment: Environment, problems: list[str]) -> Deployed:
         description=environment.description or "",
         include=environment.include,
         plans=tuple(plans),
+        signatures={task.name: str(task.border) for task in tasks},
         triggers={task.name: tuple(map(_trigger, task.triggers)) for task in tasks if task.triggers},
     )
 

@@ -140,8 +140,13 @@ class Interface:
             return values[0]
         return values or None
 
+    def __str__(self) -> str:
+        """What it takes and gives, by the names that people have for types."""
+        taken, given = (", ".join(f"{one.name}: {one.codec.name}" for one in each.values()) for each in (self.inputs, self.outputs))
+        return f"({taken}) -> ({given})"
+
     def __repr__(self) -> str:
-        return f"Interface{self.digest_line}"
+        return f"Interface{self}"
 
 
 def _input_message(error: Exception, name: str, task: str) -> str:
