@@ -16,12 +16,12 @@ from typing import NamedTuple
 from typing import TextIO
 
 from localflyte.cli.reference import reference_kind
+from localflyte.observe.text import HEADLINE
 from localflyte.observe.text import further_lines
 from localflyte.observe.text import one_line
 
 __all__ = ("Ending", "as_json", "print_ending", "print_ending_as_json")
 
-MOST_LETTERS = 4000  # of the first line of an error
 MOST_LINES = 40  # of one output on a terminal; --json prints all
 DEEPEST = 64  # nested values; deeper ones are shown by repr, which knows about cycles
 
@@ -68,7 +68,7 @@ def _page(text: str) -> str:
 
 def _headline(error: BaseException) -> str:
     first = str(error).strip().partition("\n")[0]
-    return one_line(f"{getattr(error, 'code', type(error).__name__)}: {first}", MOST_LETTERS)
+    return one_line(f"{getattr(error, 'code', type(error).__name__)}: {first}", HEADLINE)
 
 
 def _pretty(value: Any, short: bool) -> str:

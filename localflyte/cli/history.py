@@ -16,6 +16,7 @@ from localflyte.cli.exits import ExitCode
 from localflyte.cli.near import near
 from localflyte.errors import RunNotFoundError
 from localflyte.observe.logs import read_logs
+from localflyte.observe.text import HEADLINE
 from localflyte.observe.text import clock
 from localflyte.observe.text import duration
 from localflyte.observe.text import further_lines
@@ -35,7 +36,6 @@ from localflyte.settings import load_settings
 
 __all__ = ("find_actions", "load_named", "logs", "runs", "show")
 
-MOST_LETTERS = 4000  # of the first line of an error of a run
 MOST_REPORTS = 20  # that `show` names
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
@@ -150,7 +150,7 @@ def _tree(record: RunRecord) -> list[str]:
             lines += [f"{indent}attempt {row.number}: {_spoken(row.status)} {duration(row.seconds)}{_used(row)}" for row in action.attempts]
         lines += [f"{indent}{one_line(name)}: {one_line(uri)}" for name, uri in action.links]
         if action.error is not None:
-            lines.append(f"{indent}{one_line(action.error.headline, 300 if depth else MOST_LETTERS)}")
+            lines.append(f"{indent}{one_line(action.error.headline, 300 if depth else HEADLINE)}")
             if not depth:  # those below have theirs on the page; a thousand of them would bury the tree
                 lines += [f"{indent}{line}".rstrip() for line in further_lines(action.error.message, action.error.traceback)]
     for root in record.roots:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-__all__ = ("bare", "clock", "duration", "further_lines", "one_line", "printable", "shorten", "size")
+__all__ = ("HEADLINE", "bare", "clock", "duration", "further_lines", "one_line", "printable", "shorten", "size")
+
+HEADLINE = 4000  # letters of the first line of an error that ended a run
 
 # What a terminal acts upon: string sequences with their content (OSC, DCS, PM, APC, SOS), then control sequences, then single ones.
 # 8-bit introducers count too: in UTF-8 they come as the characters U+0080 to U+009F.
