@@ -80,7 +80,7 @@ def test_a_folder_that_is_saved_again_is_never_gone(tmp_path: Path, monkeypatch:
                 patch.setattr(module, name, ends(getattr(module, name)))
             with contextlib.suppress(KeyboardInterrupt):
                 checkpoint.save_sync(tmp_path / "folder")
-        paths = _checkpoint_paths(str(tmp_path / "raw"), 1, recovers=False)
+        paths = _checkpoint_paths(str(tmp_path / "raw"), 1, "")
         assert paths is not None
         assert paths.prev_checkpoint_path is not None
         assert (Path(paths.prev_checkpoint_path) / "step").read_text() in {"1", "2"}

@@ -310,19 +310,19 @@ def context_of(request: Mapping[str, Any], *, report: Any = None, run_options: O
         container=request.get("container"),
         recorded=request.get("traces") or {},
         task_name=(request.get("task") or {}).get("name") or "",
-        checkpoint_paths=_checkpoint_paths(
-            request.get("checkpoint_path"), request.get("attempt") or 0, recovers=bool(request.get("recovers"))
-        ),
+        checkpoint_paths=_checkpoint_paths(request.get("checkpoint_path"), request.get("attempt") or 0, request.get("recovers") or ""),
     )
 
 
-def _checkpoint_paths(folder: str | None, attempt: int, *, recovers: bool) -> CheckpointPaths | None:
-    """:return: the place of this attempt, and that of the last one before it which has saved something, be it in a run that is recovered"""
+def _checkpoint_paths(folder: str | None, attempt: int, earlier: str) -> CheckpointPaths | None:
+    """:param earlier: the folder beside the attempts where those of a run lie that is recovered; empty where none is
+    :return: the place of this attempt, and that of the last one before it which has saved something
+    """
     if not folder:
         return None
     own, saved = folder, _last_saved(folder, attempt)
-    while recovers and saved is None and os.path.isdir(f"{folder}/before"):
-        folder = f"{folder}/before"
+    while earlier and saved is None and os.path.isdir(f"{folder}/{earlier}"):
+        folder = f"{folder}/{earlier}"
         numbers = [int(name) for name in (name.partition(".")[0] for name in os.listdir(folder)) if name.isdigit()]
         saved = _last_saved(folder, max(numbers, default=-1) + 1)
     return CheckpointPaths(saved, f"{own}/{attempt}")

@@ -24,6 +24,7 @@ from localflyte.engine.verdict import judge
 from localflyte.errors import ProtocolError
 from localflyte.launch.child import Worker
 from localflyte.launch.watch import Guard
+from localflyte.runs.checkpoints import BEFORE
 from localflyte.runs.checkpoints import CHECKPOINTS
 from localflyte.spec.invocation import Invocation
 from localflyte.spec.outcome import ErrorInfo
@@ -266,7 +267,7 @@ class Attempt:
         folder = request.raw_data_path or f"{run.folder}/data"
         traces = {"traces": run.traces.of(call.action)} if self.number else {}
         env = {"FLYTE_ATTEMPT_NUMBER": str(self.number), "RUN_NAME": run.name, "ACTION_NAME": call.action, **run.env, **env}
-        recovers = {} if run.recalled is None else {"recovers": True}
+        recovers = {} if run.recalled is None else {"recovers": BEFORE}
         beside = {} if self._beside is None else {"container": self._beside.terms_with(tuple(env))}
         return {
             **traces,
