@@ -14,7 +14,7 @@ import os
 import select
 import shutil
 import signal
-import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -56,9 +56,17 @@ class Proxy:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self._heard = threading.Condition()
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = self._server.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        proxy = self
+
+        class Asked(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                with contextlib.suppress(OSError):
+                    proxy._hear(self.rfile.readline().decode("latin-1").rstrip())
+
+        # A browser connects before it knows what for, so one that is silent must not keep another from being heard, nor be hung up on.
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Asked)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
 
     @property
@@ -72,24 +80,16 @@ class Proxy:
             assert self._heard.wait_for(lambda: any(host in line for line in self.asked), ANSWERS_WITHIN)
 
     def close(self) -> None:
-        """Stop listening."""
-        with contextlib.suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
+        """Stop listening, once the browser has ended."""
+        self._server.shutdown()
         self._thread.join()
+        self._server.server_close()
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._server.accept()
-            except OSError:
-                return
-            with connection, contextlib.suppress(OSError):
-                connection.settimeout(1.0)
-                line = connection.recv(4096).decode("latin-1").partition("\r\n")[0]
-                with self._heard:
-                    self.asked.append(line)
-                    self._heard.notify_all()
+    def _hear(self, line: str) -> None:
+        with self._heard:
+            if line:
+                self.asked.append(line)
+                self._heard.notify_all()
 
 
 class Browser:

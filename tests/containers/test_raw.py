@@ -10,13 +10,13 @@ import sys
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from containers.conftest import ours
+from faults.outside import wait_until
 from programs import boxes
 
 import localflyte as flyte
@@ -161,16 +161,17 @@ def test_the_next_start_removes_what_a_killed_engine_left(engine: str, home: Pat
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     assert process.stdout is not None
     assert any(b"started" in line for line in process.stdout)
-    started = psutil.Process(process.pid).children(recursive=True)
-    for each in started:
-        each.suspend()  # the process of the call would remove its container if it saw the engine's command end before its own end
-    process.kill()
+    # All of it at once, as a machine without memory would end it. The process of the call removes its container if it sees the engine's
+    # command end, so all are stopped first; the kernel wakes what has lost its parent, so those below are killed before those above.
+    tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for each in tree:
+        each.suspend()
+    assert wait_until(lambda: all(each.status() == psutil.STATUS_STOPPED for each in tree))
+    for each in reversed(tree):
+        each.kill()
     process.wait()
     process.stdout.close()
-    for each in started:
-        with suppress(psutil.NoSuchProcess):  # the kernel ends some of them with the engine
-            each.kill()
-    psutil.wait_procs(started, timeout=5)
+    psutil.wait_procs(tree, timeout=5)
     left = subprocess.run(
         [engine, "ps", "-q", "--filter", "label=localflyte.engine"], capture_output=True, text=True, check=True
     ).stdout.split()
