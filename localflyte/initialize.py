@@ -143,7 +143,7 @@ def _init(
             user_log_level=user_log_level,
             log_format=log_format,
             storage=storage,
-            images={name: check_reference(uri, f"the image {name!r}") for name, uri in (images or {}).items()},
+            images={name: check_reference(uri, f"the image {name!r}", filled=False) for name, uri in (images or {}).items()},
             image_builder=image_builder,
             batch_size=batch_size,
             source_config_path=os.fspath(source_config_path) if source_config_path is not None else None,

@@ -38,6 +38,8 @@ def decide(recipe: Recipe, search: Search, settings: Settings) -> Decision:
     policy = settings.image_policy
     if policy == "host":
         return Decision("host", notice="image_policy is host: images are not honoured, and every task runs in this interpreter")
+    if blanks := dict.fromkeys(recipe.blanks):
+        _refuse(recipe, f"{' and '.join(blanks)} is to be filled in.", f"Do that; or {ON_HOST}.")
     if recipe.not_here:
         _refuse(recipe, f"{recipe.not_here}.", f"Or {ON_HOST}.")
     if policy in ("auto", "container") and search.engine is not None:

@@ -14,6 +14,7 @@ from localflyte.spec.image_layers import Layer
 from localflyte.spec.image_layers import adds
 from localflyte.spec.image_layers import image_digest
 from localflyte.spec.image_reference import check_reference
+from localflyte.spec.image_reference import placeholders
 from localflyte.spec.plan import SecretTerms
 
 __all__ = ("Recipe", "read_recipe", "wanted_terms")
@@ -91,6 +92,11 @@ class Recipe:
         return next((f"{layer.kind}: {NOT_HERE[layer.kind]}" for layer in self.layers if layer.kind in NOT_HERE), "")
 
     @property
+    def blanks(self) -> list[str]:
+        """What of its names is still to be filled in."""
+        return [blank for name in (self.base, self.registry, self.name) for blank in placeholders(name)]
+
+    @property
     def uri(self) -> str:
         """What it is called where it is pushed, without a tag."""
         return "/".join(filter(None, (self.registry, self.name)))
@@ -143,7 +149,7 @@ def read_recipe(terms: Mapping[str, Any], names: Mapping[str, str]) -> Recipe:
     dockerfile = terms.get("dockerfile") or ""
     if not dockerfile:
         try:
-            check_reference(base, f"the image {ref!r}" if ref else "an image")
+            check_reference(base, f"the image {ref!r}" if ref else "an image", filled=False)
         except ValueError as error:
             raise ImageBuildError(str(error)) from None
     python = terms.get("python") or sys.version_info[:2]

@@ -97,7 +97,7 @@ class Image(ImageSteps):
         :param image_uri: ``registry/name:tag``
         :raises ValueError: if that is not the name of an image
         """
-        return _make(base_image=check_reference(image_uri, "Image.from_base"))
+        return _make(base_image=check_reference(image_uri, "Image.from_base", filled=False))
 
     @classmethod
     def from_ref_name(cls, name: str = "default") -> Image:
@@ -291,7 +291,7 @@ def _make(**fields: Any) -> Image:
         if fields.get(option) is not None and fields.get("ref_name") is None:
             check(fields[option], where)
     if fields.get("base_image") is not None:
-        check_reference(fields["base_image"], "base_image=")
+        check_reference(fields["base_image"], "base_image=", filled=False)
     image = object.__new__(Image)
     for name, value in (_DEFAULTS | fields).items():
         object.__setattr__(image, name, value)

@@ -2,6 +2,9 @@
 
 What does not fit it could be read as something else by a program that is given it: as an option (``--privileged``), as
 several arguments, or as a line of a Dockerfile.
+
+A program that its reader is to fill in says ``<your-registry>/x:1``. That may be declared, as it may with Flyte, and is refused where the
+image is to be had.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ("check_reference", "check_registry", "check_repository", "image_tag")
+__all__ = ("check_reference", "check_registry", "check_repository", "image_tag", "placeholders")
 
 _WORD = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _PATH = rf"{_WORD}(?:/{_WORD})*"
@@ -23,29 +26,38 @@ _HOST = re.compile(_REGISTRY)
 _REFERENCE = re.compile(rf"(?:{_REGISTRY}/)?{_PATH}(?::{_TAG})?(?:@{_DIGEST})?")
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
 
+_PLACEHOLDER = re.compile(r"<[A-Za-z0-9][A-Za-z0-9 _.-]*>")
+
 LONGEST = 400  # characters; engines allow 255 for the repository and 128 for the tag
 GRAMMAR = "[registry[:port]/]name[:tag][@digest], in lower case up to the tag"
 
 
-def check_reference(text: Any, where: str) -> str:
+def placeholders(text: str) -> list[str]:
+    """:return: what is to be filled in of a name, like ``<your-registry>``"""
+    return _PLACEHOLDER.findall(text)
+
+
+def check_reference(text: Any, where: str, *, filled: bool = True) -> str:
     """Check that a text names an image, and can be taken for nothing else.
 
     :param where: who says it, for the message
+    :param filled: let no `placeholders` through
     :return: the text
     :raises ValueError: if it is not the name of an image
     """
-    fits = isinstance(text, str) and len(text) <= LONGEST and (_REFERENCE.fullmatch(text) or _ID.fullmatch(text))
+    name = text if filled else _filled(text)
+    fits = isinstance(name, str) and len(name) <= LONGEST and (_REFERENCE.fullmatch(name) or _ID.fullmatch(name))
     if not fits:
         raise ValueError(f'{where} needs the URI of an image, like "python:3.12-slim", got {text!r}: {_reason(text)}')
     return str(text)
 
 
 def check_repository(text: Any, where: str) -> str:
-    """Check the part of a name before the tag, or its beginning.
+    """Check the part of a name before the tag, or its beginning, in which there may be `placeholders`.
 
     :raises ValueError: if no image can be called that
     """
-    if not (isinstance(text, str) and len(text) <= LONGEST and _REPOSITORY.fullmatch(text)):
+    if not (isinstance(text, str) and len(text) <= LONGEST and _REPOSITORY.fullmatch(_filled(text))):
         raise ValueError(f'{where} must be part of the name of an image, like "ghcr.io/my-team", got {text!r}: {_reason(text)}')
     return text
 
@@ -67,6 +79,10 @@ def image_tag(text: str) -> tuple[str, str]:
     return (head, tag) if colon and "/" not in tag else (name, "latest")
 
 
+def _filled(text: Any) -> Any:
+    return _PLACEHOLDER.sub("x", text) if isinstance(text, str) else text
+
+
 def _reason(text: Any) -> str:
     if not isinstance(text, str):
         return f"that is a {type(text).__name__}"
@@ -74,6 +90,8 @@ def _reason(text: Any) -> str:
         return "it is empty"
     if text.startswith("-"):
         return "it begins with a dash, as an option does"
+    if blanks := placeholders(text):
+        return f"{' and '.join(blanks)} is to be filled in"
     if any(char.isspace() or not char.isprintable() for char in text):
         return "it has a space, a newline or another character that cannot be seen"
     name = image_tag(text)[0]

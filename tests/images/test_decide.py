@@ -24,6 +24,7 @@ NONE = Search(None, ("no docker", "no podman"))
 PACKAGES = Image.from_debian_base(name="demo").with_pip_packages("a")
 SYSTEM = PACKAGES.with_apt_packages("git")
 NAMED = Image.from_base("alpine:3")
+BLANK = Image.from_base("<your-registry>/a:1").clone(registry="<your-registry>", name="<you>/b")
 OTHER = (3, 11) if sys.version_info[:2] != (3, 11) else (3, 12)
 PYTHON = Image.from_debian_base(python_version=OTHER)
 
@@ -45,6 +46,7 @@ def way(image: Image, settings: Settings, search: Search = NONE) -> Decision:
         ("venv", True, PYTHON, "venv"),
         ("host", True, NAMED, "host"),
         ("host", False, SYSTEM, "host"),
+        ("host", True, BLANK, "host"),
     ],
 )
 def test_way(settings_with: SettingsWith, policy: str, engine: bool, image: Image, expected: str) -> None:
@@ -71,6 +73,7 @@ def test_way(settings_with: SettingsWith, policy: str, engine: bool, image: Imag
             "image_policy is container, and there is no container engine: no docker; no podman",
         ),
         ({"image_policy": "venv"}, True, SYSTEM, "image_policy is venv, and it needs system packages"),
+        ({}, True, BLANK, r"<your-registry> and <you> is to be filled in\. Do that; or LOCALFLYTE_IMAGE_POLICY=host"),
         ({"strict": True}, False, PYTHON, rf"it asks for Python 3\.{OTHER[1]}, this is .*and strict is set.* run with Python 3"),
     ],
 )

@@ -11,6 +11,7 @@ from localflyte.spec.image_reference import check_reference
 from localflyte.spec.image_reference import check_registry
 from localflyte.spec.image_reference import check_repository
 from localflyte.spec.image_reference import image_tag
+from localflyte.spec.image_reference import placeholders
 
 DIGEST = "sha256:" + "0f" * 32
 
@@ -65,6 +66,22 @@ def test_a_name(text: str) -> None:
 def test_no_name(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=f"Image.from_base needs the URI of an image.*{why}"):
         Image.from_base(text)
+
+
+def test_a_placeholder_may_be_declared_and_is_no_name() -> None:
+    image = Image.from_base("<your-registry>/a:1").clone(registry="<your-registry>", name="<your org>/b")
+    assert image.uri.startswith("<your-registry>/<your org>/b:")
+    assert placeholders("<your-registry>/<your org>/b") == ["<your-registry>", "<your org>"]
+    with pytest.raises(ValueError, match="<your-registry> is to be filled in"):
+        check_reference("<your-registry>/a:1", "x")
+
+
+@pytest.mark.parametrize("text", ["<>/a", "< x>/a", "<a\n>/b", "<$(id)>/a", "<a/b>/c", "<--privileged>/a", "<a> b", "a<b"])
+def test_what_is_no_placeholder(text: str) -> None:
+    with pytest.raises(ValueError, match=r"Image\.from_base needs the URI of an image"):
+        Image.from_base(text)
+    with pytest.raises(ValueError, match="must be part of the name of an image"):
+        check_repository(text, "x")
 
 
 @given(st.text(max_size=30))
