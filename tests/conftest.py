@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import canary as canaries
 import psutil
@@ -52,12 +53,17 @@ KERNEL = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # what spreads tests over processes reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Say which tests go to one process of several: those of a file, and those about what the kernel counts."""
-    for item in items:
-        path = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("kernel" if path.startswith(KERNEL) else path))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "kernel" if path.startswith(KERNEL) else path
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture
