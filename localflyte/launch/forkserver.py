@@ -19,6 +19,7 @@ from localflyte.launch.channel import Channel
 from localflyte.launch.child import Child
 from localflyte.launch.child import Exit
 from localflyte.launch.hub import Hub
+from localflyte.launch.loads import Loads
 from localflyte.launch.orphans import Orphans
 from localflyte.launch.orphans import kill_child_of
 from localflyte.launch.refusals import ServerBusyError
@@ -70,9 +71,8 @@ class ForkServerHandle:
         self._idle: deque[Child] = deque()
         self._children: dict[int, Child] = {}
         self._waiting: deque[anyio.Event] = deque()
-        self._generation = self._loaded = 0  # loads asked for, and done; a child knows what was loaded when it was forked
+        self._loads = Loads()
         self._asked = self._refusals = self._bare = 0
-        self._loads: dict[str, tuple[anyio.Event, list[str]]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = -1
         self._orphans = Orphans(hub, self._on_orphan)  # children whose server died while they worked
@@ -103,28 +103,26 @@ class ForkServerHandle:
         """
         if not self.spec.preload or not module:
             return ""
-        entry = self._loads.get(module)
-        if entry is None:
-            entry = self._loads[module] = (anyio.Event(), [""])
-            self._generation += 1
+        load, is_new = self._loads.find(module)
+        if is_new:
             self._let_idle_go()
             if self._channel is not None:
                 self._channel.send("load", module, file)
                 self._fork_ahead()
         waited = 0.0
-        while not entry[0].is_set():
+        while not load.over.is_set():
             with anyio.move_on_after(PATIENCE):
-                await entry[0].wait()
+                await load.over.wait()
                 break
             waited += PATIENCE
             if not self.version or self.importing != module:
                 self._lose_patience(waited)
-        return entry[1][0]
+        return load.problem
 
     @property
     def importing(self) -> str:
         """The module that is being imported, empty if none is."""
-        return next((module for module, (loaded, _) in self._loads.items() if not loaded.is_set()), "")
+        return self._loads.current
 
     def give_up(self) -> None:
         """End a server whose import nobody wants to wait for any more. What it had started runs on."""
@@ -183,7 +181,7 @@ class ForkServerHandle:
                 raise ServerEndedError
             while self._idle:
                 child = self._idle.popleft()
-                if child.exit is None and child.generation == self._generation:
+                if child.exit is None and child.generation == self._loads.asked:
                     if not self._idle:
                         self._fork_ahead()  # else when this one ends, and leaves the cores to it meanwhile
                     return child
@@ -243,10 +241,7 @@ class ForkServerHandle:
                     child.ended(Exit(status, cpu))
                     self._fork_ahead()
             case ["loaded", module, problem]:
-                self._loaded += 1
-                loaded, slot = self._loads[module]
-                slot[0] = problem
-                loaded.set()
+                self._loads.finish(module, problem)
             case ["unforked", problem]:
                 self._on_refusal(problem)
 
@@ -262,7 +257,7 @@ class ForkServerHandle:
             pid,
             (link, out, err),
             signal=lambda number, pid=pid: self._signal(pid, number),  # type: ignore[misc]
-            generation=self._loaded,
+            generation=self._loads.done,
             bare=self._bare,
             sees=None if self.spec.commands is None else self.spec.commands.sees,
             on_done=self._on_child_done,
@@ -271,7 +266,7 @@ class ForkServerHandle:
         self._asked -= 1
         self._refusals = 0
         self._children[pid] = child
-        if child.generation != self._generation:
+        if child.generation != self._loads.asked:
             child.discard()
             self._fork_ahead()
             return
@@ -299,9 +294,11 @@ class ForkServerHandle:
         elif self._channel is not None and self.alive:
             self._channel.send("kill", pid, number)
             if number == SIGKILL:
-                is_contained = self.spec.commands is not None
-                seconds, insist = (CONTAINER_SECONDS, self._end_container) if is_contained else (INSIST_SECONDS, self._insist)
-                asyncio.get_running_loop().call_later(seconds, insist, pid)
+                loop = asyncio.get_running_loop()
+                if self.spec.commands is None:
+                    loop.call_later(INSIST_SECONDS, self._insist, pid)
+                else:
+                    loop.call_later(CONTAINER_SECONDS, self._end_container, pid)
 
     def _end_container(self, pid: int) -> None:
         """End a container whose fork server does not do as it is told."""
@@ -378,8 +375,12 @@ class ForkServerHandle:
 
     def _end_process(self) -> None:
         """End the server; a relay is asked to, since it has its container to end."""
-        if self._process is not None:
-            (self._process.kill if self.spec.commands is None else self._process.terminate)()
+        if self._process is None:
+            return
+        if self.spec.commands is None:
+            self._process.kill()
+        else:
+            self._process.terminate()
 
     def _shut(self, reason: str) -> None:
         self.alive = False
@@ -392,9 +393,6 @@ class ForkServerHandle:
                 os.close(fd)
             self._channel.fds.clear()
         self._idle.clear()
-        for loaded, slot in self._loads.values():
-            if not loaded.is_set():
-                slot[0] = reason
-                loaded.set()
+        self._loads.abandon(reason)
         while self._waiting:
             self._waiting.popleft().set()
