@@ -6,6 +6,7 @@ import contextlib
 import glob
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
         name for name in os.environ if name.startswith("LOCALFLYTE_") and not name.startswith(("LOCALFLYTE_TEST_", "LOCALFLYTE_BENCH_"))
     ]:
         del os.environ[name]
+    # Whoever starts them in the background or by nohup has signals ignored that programs of tests inherit, and wait for.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     home = tempfile.mkdtemp(prefix="localflyte-tests-")
     os.environ["LOCALFLYTE_HOME"] = home
     # Programs of tests declare images as programs do. Those that are about them say so; the others need no engine and no network.
@@ -107,12 +111,12 @@ def no_secret_left(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_process_left(no_secret_left: None) -> Iterator[None]:
     """Fail the test that leaves a child process, or a grandchild, alive. It ends the engine; secrets are looked for after that."""
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    before = _below(os.getpid())
     yield
     thread = sys.modules.get("localflyte.engine.thread")
     if thread is not None:
         thread.close_engine()  # its fork servers stay warm for the next run, and a test has none
-    started = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+    started = list(_processes(_below(os.getpid()) - before))
     _, alive = psutil.wait_procs(started, timeout=END_WITHIN)
     left = [f"{child.pid} {_command(child)}" for child in alive]
     for child in alive:
@@ -128,6 +132,8 @@ def _processes(pids: set[int]) -> Iterator[psutil.Process]:
 
 def _below(pid: int) -> set[int]:
     """The processes below one, as the kernel lists them. psutil reads all of the machine's to find them, at every test."""
+    if not os.path.exists("/proc/self/task"):
+        return {child.pid for child in psutil.Process(pid).children(recursive=True)}
     found: set[int] = set()
     for listing in glob.glob(f"/proc/{pid}/task/*/children"):
         with contextlib.suppress(OSError), open(listing) as file:

@@ -42,6 +42,7 @@ __all__ = ("SCENARIOS", "main")
 SECONDS = 20  # that one point may take; reached only where something hangs
 BATCH = 40  # points that one fresh process looks at, and that one plays where it survives them
 CHANGES = Calls.OPEN | Calls.NAME | Calls.MODE | Calls.WRITE
+SPARE = 1 if os.environ.get("LOCALFLYTE_TEST_FAULTS") == "all" else 3  # of so many calls that may fail, one does; each may be the last
 AGAIN = 4  # of so many points, one is looked at for whether what was lost can be stored again
 DEADLY = (How.KILL, How.TORN)
 #: which calls fail in which ways
@@ -213,7 +214,10 @@ def in_child(work: object, *arguments: object) -> int:
 
 
 def points(scene: Scene) -> Iterator[Point]:
-    """Every point at which something may go wrong, of those that a faultless run comes by."""
+    """Every point at which something may go wrong, of those that a faultless run comes by; of calls that fail, every `SPARE`-th.
+
+    Each way to fail begins at another call, so that together they come by all of them.
+    """
     log = os.path.join(scene.folder, "log")
 
     def count(calls: Calls) -> int:
@@ -235,10 +239,12 @@ def points(scene: Scene) -> Iterator[Point]:
     whole, writes = count(ANY), count(Calls.WRITE)
     yield from (Point(How.KILL, at) for at in range(1, whole + 1))
     yield from (Point(how, at, 0, Calls.WRITE) for how in (How.TORN, How.SHORT) for at in range(1, writes + 1))
+    ways = 0
     for error, calls in FAILURES if scene.is_thorough else FAILURES[:2]:
         many = whole if calls == ANY else count(calls)
-        hows = (How.ONCE, How.FROM) if calls == ANY else (How.FROM,)
-        yield from (Point(how, at, error, calls) for how in hows for at in range(1, many + 1))
+        for how in (How.ONCE, How.FROM) if calls == ANY else (How.FROM,):
+            yield from (Point(how, at, error, calls) for at in range(1 + ways % SPARE, many + 1, SPARE))
+            ways += 1
 
 
 class Played(NamedTuple):

@@ -45,4 +45,4 @@ def test_row_42_whatever_call_fails_no_answer_is_false_and_nothing_is_lost(
     told = json.loads(done.stdout)
     count_faults(f"store, {scenario}", told["injected"], len(told["false"]))
     assert told["false"] == []
-    assert told["injected"] > 100
+    assert told["injected"] > 50
