@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import Protocol
 
@@ -12,8 +13,6 @@ import anyio
 import anyio.to_thread
 
 from localflyte.engine.clocks import Clocks
-from localflyte.engine.webhook import Callback
-from localflyte.engine.webhook import post
 from localflyte.errors import ConditionAlreadyExistsError
 from localflyte.errors import ConditionTimedoutError
 from localflyte.errors import ProtocolError
@@ -24,6 +23,9 @@ from localflyte.runs.conditions import announce
 from localflyte.runs.conditions import read_answer
 from localflyte.runs.conditions import withdraw
 from localflyte.spec.run import RunRequest
+
+if TYPE_CHECKING:
+    from localflyte.engine.webhook import Callback
 
 __all__ = ("Conditions",)
 
@@ -162,6 +164,9 @@ class Conditions:
             await anyio.sleep(EVERY)
 
     async def _call_webhook(self, call: _Call, condition: Condition, url: str, payload: Any) -> None:
+        from localflyte.engine.webhook import Callback  # with a server of HTTP, which few runs need
+        from localflyte.engine.webhook import post
+
         if self._callback is None:
             self._callback = Callback(self._folder)
         problem = await anyio.to_thread.run_sync(post, url, payload, self._callback.address_of(condition))

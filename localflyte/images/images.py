@@ -1,32 +1,29 @@
-"""Images: each declared image made into a way to run, once however many ask for it."""
+"""Images: each declared image made into a way to run, once however many ask for it. What makes them is loaded where one is made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import assert_never
 
 import anyio
 
 from localflyte.errors import BaseRuntimeError
-from localflyte.images.build import Build
-from localflyte.images.build import base_of
-from localflyte.images.context import remove_abandoned
 from localflyte.images.decide import Decision
 from localflyte.images.decide import decide
 from localflyte.images.engines import Search
 from localflyte.images.engines import find_engine
-from localflyte.images.pull import bring
-from localflyte.images.pull import container_of
 from localflyte.images.recipe import Recipe
 from localflyte.images.recipe import read_recipe
 from localflyte.images.recipe import wanted_terms
-from localflyte.images.uv import find_uv
-from localflyte.images.venv import Venvs
 from localflyte.images.ways import Host
 from localflyte.images.ways import Way
 from localflyte.settings import Settings
+
+if TYPE_CHECKING:
+    from localflyte.images.venv import Venvs
 
 __all__ = ("Images",)
 
@@ -140,6 +137,12 @@ class Images:
             case "venv":
                 return await self._venvs().venv(recipe, decision.notice, say, fresh=fresh)
             case "container":
+                from localflyte.images.build import Build
+                from localflyte.images.build import base_of
+                from localflyte.images.context import remove_abandoned
+                from localflyte.images.pull import bring
+                from localflyte.images.pull import container_of
+
                 assert decision.engine is not None
                 if recipe.is_built:
                     await anyio.to_thread.run_sync(remove_abandoned, self.settings.home)
@@ -150,6 +153,9 @@ class Images:
                 assert_never(decision.way)
 
     def _venvs(self) -> Venvs:
+        from localflyte.images.uv import find_uv
+        from localflyte.images.venv import Venvs
+
         if self._envs is None:
             program = find_uv()
             assert program is not None, "decided by it"

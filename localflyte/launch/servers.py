@@ -38,6 +38,7 @@ from localflyte.launch.refusals import ServerBusyError
 from localflyte.launch.refusals import ServerEndedError
 from localflyte.launch.secrets import Secrets
 from localflyte.launch.serverspec import ServerSpec
+from localflyte.launch.start import end_early
 from localflyte.runs.folder import runs_folder
 from localflyte.settings import Settings
 from localflyte.spec.plan import Plan
@@ -184,6 +185,7 @@ class Servers:
         self._handles.clear()
         self._retired.clear()
         self._closed = True
+        end_early()
         self._sweeper.shutdown()
         self._images.close()
         self._mounts.close()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from localflyte.launch.census import mark
 from localflyte.launch.environ import start_environment
 
-__all__ = ("Started", "reap", "start_early", "start_interpreter", "take_early")
+__all__ = ("Started", "end_early", "reap", "start_early", "start_interpreter", "take_early")
 
 _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REAP_SECONDS = 1.0  # for the kernel to end a process that is ending; blocks the loop, once in the life of a server
@@ -80,9 +80,11 @@ _early: tuple[str, dict[str, str], Started] | None = None
 def start_early(python: str) -> None:
     """Start the fork server that a run of this process will most probably need, while the rest is still being loaded.
 
-    When nothing takes it, it ends with this process.
+    When nothing takes it, it ends with the engine, or with this process.
     """
     global _early  # noqa: PLW0603 - one a process
+    if _early is not None:
+        return
     env = start_environment(os.environ)
     try:
         _early = python, env, start_interpreter(python, env)
@@ -97,3 +99,15 @@ def take_early(python: str, env: Mapping[str, str]) -> Started | None:
         return None
     started, _early = _early[2], None
     return started
+
+
+def end_early() -> None:
+    """End the one started early that nothing took."""
+    global _early
+    if _early is None:
+        return
+    started, _early = _early[2], None
+    started.control.close()
+    for fd in (started.stdout, started.stderr, started.lifeline):
+        os.close(fd)
+    reap(started.process)
