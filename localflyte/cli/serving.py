@@ -82,17 +82,21 @@ def serve(
     except LookupError as error:
         say(str(error))
         return ExitCode.FAILED
-    for each in triggers:
-        say(f"serving trigger {each.name} of {each.task.name}: {'now' if at_once else in_words(each.trigger.automation)}")
     service = Service(_start, clock=clock, say=say, renew=None if at_once else renew, once=once, until=until)
     try:
         with raising():
-            asyncio.run(service.serve(triggers, at_once=at_once))
+            asyncio.run(_serve(service, triggers, at_once=at_once))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return ExitCode.INTERRUPTED
     except Interrupted as error:
         return ExitCode(128 + error.number)
     return ExitCode.FAILED if service.failures else ExitCode.SUCCEEDED
+
+
+async def _serve(service: Service, triggers: Sequence[Declared], *, at_once: bool) -> None:
+    for each in triggers:  # here Ctrl-C cancels this; before there is a loop it may come as one is half made, which complains of that
+        say(f"serving trigger {each.name} of {each.task.name}: {'now' if at_once else in_words(each.trigger.automation)}")
+    await service.serve(triggers, at_once=at_once)
 
 
 async def _start(declared: Declared, due: datetime) -> None:

@@ -74,7 +74,8 @@ def reap(process: subprocess.Popen[bytes] | None) -> str:
     return f"it was killed by signal {-status}" if status is not None and status < 0 else f"it exited with code {status}"
 
 
-_early: tuple[str, dict[str, str], Started] | None = None
+#: by the process that started it, as a forked copy of that must not talk to its server
+_early: dict[int, tuple[str, dict[str, str], Started]] = {}
 
 
 def start_early(python: str) -> None:
@@ -82,31 +83,26 @@ def start_early(python: str) -> None:
 
     When nothing takes it, it ends with the engine, or with this process.
     """
-    global _early  # noqa: PLW0603 - one a process
-    if _early is not None:
+    if os.getpid() in _early:
         return
     env = start_environment(os.environ)
-    try:
-        _early = python, env, start_interpreter(python, env)
-    except OSError:
-        _early = None  # the run will try again, and tell
+    with suppress(OSError):  # the run will try again, and tell
+        _early[os.getpid()] = python, env, start_interpreter(python, env)
 
 
 def take_early(python: str, env: Mapping[str, str]) -> Started | None:
     """:return: the one started early, if it is of that interpreter and was started with those variables"""
-    global _early
-    if _early is None or _early[:2] != (python, dict(env)):
+    known = _early.get(os.getpid())
+    if known is None or known[:2] != (python, dict(env)):
         return None
-    started, _early = _early[2], None
-    return started
+    return _early.pop(os.getpid())[2]
 
 
 def end_early() -> None:
     """End the one started early that nothing took."""
-    global _early
-    if _early is None:
+    if os.getpid() not in _early:
         return
-    started, _early = _early[2], None
+    started = _early.pop(os.getpid())[2]
     started.control.close()
     for fd in (started.stdout, started.stderr, started.lifeline):
         os.close(fd)

@@ -284,6 +284,7 @@ def test_edits_are_served(triggers: Triggers, clock: MovedClock, tmp_path: Path,
     def edit(time: datetime) -> None:
         if change := edits.pop(f"{time:%d %H:%M}", None):
             (tmp_path / change[0]).write_text(change[1])
+            os.utime(tmp_path / change[0], (time.timestamp(),) * 2)  # by this clock: Python tells two of one second and one size not apart
 
     clock.on_wake = edit
     monkeypatch.setattr(service, "LOOK", timedelta(hours=1))

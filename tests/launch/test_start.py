@@ -47,6 +47,15 @@ def test_it_is_taken_once_and_by_none_with_other_variables(monkeypatch: pytest.M
     taken.process.wait()
 
 
+def test_a_forked_copy_of_this_process_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    start.start_early(sys.executable)
+    with monkeypatch.context() as forked:
+        forked.setattr(os, "getpid", lambda: -1)
+        assert start.take_early(sys.executable, start_environment(os.environ)) is None
+        start.end_early()
+    assert len(servers()) == 1
+
+
 def test_nothing_of_one_that_was_not_taken_is_left() -> None:
     before = psutil.Process().num_fds()
     start.start_early(sys.executable)
