@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -27,6 +28,7 @@ from programs import misbehaving
 
 import localflyte as flyte
 from localflyte import errors
+from localflyte.engine import holding
 from localflyte.engine.engine import Engine
 from localflyte.errors import ProtocolError
 from localflyte.launch.child import Child
@@ -189,6 +191,16 @@ def test_row_63_a_worker_that_breaks_the_protocol_fails_alone(what: str, says: s
     assert "garbling.garbles" in message
     assert beside == "7"
     assert psutil.Process().memory_info().rss - before < 64 * MIB
+
+
+def test_row_63_a_worker_that_we_end_is_not_taken_for_one_that_the_kernel_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else of the machine the kernel ends for want of memory in that moment."""
+    monkeypatch.setattr(holding, "kernel_oom_kills", count().__next__)
+    attempts: list[Any] = []
+    run = flyte.with_runcontext(sinks=[lambda event: attempts.append(event) if event.kind == "attempt.started" else None])
+    kind, code, _, _ = run.run(garbling.beside, what="wrong types").outputs()[0]
+    assert (kind, code) == ("RuntimeSystemError", "ProtocolError")
+    assert len(attempts) == 3  # nor is it called again as if it had been lost
 
 
 # -- 64: what it names and how much it calls -----------------------------------------------------------------------------

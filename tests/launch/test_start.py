@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,14 +24,16 @@ def none_is_left() -> Iterator[None]:
     start.end_early()
 
 
-def servers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if start.PROGRAM in child.cmdline()]
+@pytest.fixture
+def servers() -> Callable[[], int]:
+    before = {child.pid for child in psutil.Process().children()}
+    return lambda: len({child.pid for child in psutil.Process().children()} - before)
 
 
-def test_it_is_one_however_often_it_is_asked_for() -> None:
+def test_it_is_one_however_often_it_is_asked_for(servers: Callable[[], int]) -> None:
     start.start_early(sys.executable)
     start.start_early(sys.executable)
-    assert len(servers()) == 1
+    assert servers() == 1
 
 
 def test_it_is_taken_once_and_by_none_with_other_variables(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,22 +50,22 @@ def test_it_is_taken_once_and_by_none_with_other_variables(monkeypatch: pytest.M
     taken.process.wait()
 
 
-def test_a_forked_copy_of_this_process_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forked_copy_of_this_process_has_none(servers: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
     start.start_early(sys.executable)
     with monkeypatch.context() as forked:
         forked.setattr(os, "getpid", lambda: -1)
         assert start.take_early(sys.executable, start_environment(os.environ)) is None
         start.end_early()
-    assert len(servers()) == 1
+    assert servers() == 1
 
 
-def test_nothing_of_one_that_was_not_taken_is_left() -> None:
-    before = psutil.Process().num_fds()
+def test_nothing_of_one_that_was_not_taken_is_left(servers: Callable[[], int]) -> None:
+    descriptors = psutil.Process().num_fds()
     start.start_early(sys.executable)
     start.end_early()
     start.end_early()
-    assert servers() == []
-    assert psutil.Process().num_fds() == before
+    assert servers() == 0
+    assert psutil.Process().num_fds() == descriptors
 
 
 def test_a_system_that_starts_no_process_is_told_of_by_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
