@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from engines import ENGINES
+from engines import is_started
 from programs import contract
 
 import localflyte as flyte
@@ -46,6 +47,8 @@ def kind(kind_name: str, request: pytest.FixtureRequest, home: Path, monkeypatch
     monkeypatch.setenv("LOCALFLYTE_PASS_ENV", "LOCALFLYTE_TEST_*")
     match kind_name.partition("-"):
         case "boxed", _, warm:
+            if is_started(ENGINES[0]):
+                pytest.skip("the engine that it stands for is here")
             request.getfixturevalue("boxed")
             return warm or "container"
         case (("docker" | "podman"), _, warm):
