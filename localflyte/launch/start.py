@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -74,6 +75,7 @@ def reap(process: subprocess.Popen[bytes] | None) -> str:
     return f"it was killed by signal {-status}" if status is not None and status < 0 else f"it exited with code {status}"
 
 
+_starting = threading.Lock()
 #: by the process that started it, as a forked copy of that must not talk to its server
 _early: dict[int, tuple[str, dict[str, str], Started]] = {}
 
@@ -83,11 +85,15 @@ def start_early(python: str) -> None:
 
     When nothing takes it, it ends with the engine, or with this process.
     """
-    if os.getpid() in _early:
+    if not _starting.acquire(blocking=False):  # another thread runs something for the first time as well
         return
-    env = start_environment(os.environ)
-    with suppress(OSError):  # the run will try again, and tell
-        _early[os.getpid()] = python, env, start_interpreter(python, env)
+    try:
+        if os.getpid() not in _early:
+            env = start_environment(os.environ)
+            with suppress(OSError):  # the run will try again, and tell
+                _early[os.getpid()] = python, env, start_interpreter(python, env)
+    finally:
+        _starting.release()
 
 
 def take_early(python: str, env: Mapping[str, str]) -> Started | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,21 @@ def servers() -> Callable[[], int]:
 def test_it_is_one_however_often_it_is_asked_for(servers: Callable[[], int]) -> None:
     start.start_early(sys.executable)
     start.start_early(sys.executable)
+    assert servers() == 1
+
+
+def test_it_is_one_for_all_threads_that_ask_at_once(servers: Callable[[], int]) -> None:
+    together = threading.Barrier(8)
+
+    def ask() -> None:
+        together.wait()
+        start.start_early(sys.executable)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert servers() == 1
 
 
