@@ -68,7 +68,8 @@ def _page(text: str) -> str:
 
 def _headline(error: BaseException) -> str:
     first = str(error).strip().partition("\n")[0]
-    return one_line(f"{getattr(error, 'code', type(error).__name__)}: {first}", HEADLINE)
+    code = getattr(error, "code", None)  # of a SystemExit it is a number, and no name of what happened
+    return one_line(f"{code if isinstance(code, str) else type(error).__name__}: {first}", HEADLINE)
 
 
 def _pretty(value: Any, short: bool) -> str:

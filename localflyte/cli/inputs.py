@@ -109,8 +109,16 @@ def read_inputs(
 def _given(inputs: Mapping[str, Input], context: click.Context) -> dict[str, Any]:
     if context.args:
         example = f"--{next(iter(inputs))} {context.args[0]}" if inputs else "none here, the task takes no inputs"
+        flags = [name for name in inputs if context.params.get(name) is True and _is_typed(context, name)]
+        if flags and context.args[0].lower() in ("true", "false"):
+            name = flags[-1]
+            raise click.UsageError(f"unexpected {context.args[0]!r}: --{name} takes no value; say --{name} or --no-{name}")
         raise click.UsageError(f"unexpected {context.args[0]!r}: inputs are given by name ({example})")
-    return {name: context.params[name] for name in inputs if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    return {name: context.params[name] for name in inputs if _is_typed(context, name)}
+
+
+def _is_typed(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _filled(inputs: Mapping[str, Input], given: dict[str, Any], partly: bool) -> dict[str, Any]:
@@ -121,6 +129,8 @@ def _filled(inputs: Mapping[str, Input], given: dict[str, Any], partly: bool) ->
     for name, parameter in inputs.items():
         if name not in given and parameter.default is REQUIRED and not _is_needed(parameter):
             given[name] = False if bare_annotation(parameter.annotation) is bool else None
+        elif name not in given and type(parameter.default) is int and bare_annotation(parameter.annotation) is float:
+            given[name] = float(parameter.default)  # as what is typed, and as with flyte run
     return given
 
 

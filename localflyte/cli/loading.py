@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from importlib.util import spec_from_file_location
+from types import FunctionType
 from types import ModuleType
 from typing import TYPE_CHECKING
 from typing import Any
@@ -215,6 +216,8 @@ def find_task(module: ModuleType, name: str) -> TaskTemplate[Any, Any, Any]:
     if by_name:
         variables = ", ".join(variable for variable, _ in by_name.values())
         raise click.UsageError(f"several tasks are called {name!r}; say which by its variable: {variables}")
+    if isinstance(getattr(module, name, None), FunctionType):
+        raise click.UsageError(f"{name} of {os.path.relpath(module.__file__ or '')} is no task: decorate it with @env.task")
     raise TaskNotFoundError(name, os.path.relpath(module.__file__ or ""), tasks)
 
 

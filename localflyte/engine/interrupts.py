@@ -45,6 +45,9 @@ class Interrupted(SystemExit):
         super().__init__(128 + number)
         self.number = number
 
+    def __str__(self) -> str:
+        return f"it was ended by {signal.Signals(self.number).name}"
+
 
 class _Ladder:
     """How often this process was told to stop, and the runs that it waits for meanwhile."""

@@ -233,10 +233,14 @@ def _bar(counts: Counts) -> Text:
 def _mark(counts: Counts) -> str:
     if counts.failed:
         return "✗"
+    if counts.aborted:
+        return "■"
     return "✓" if counts.over == counts.total else "●"
 
 
 def _colour(counts: Counts) -> str:
     if counts.failed:
         return "red"
+    if counts.aborted:
+        return "yellow"
     return "green" if counts.over == counts.total else "yellow" if counts.running else "dim"

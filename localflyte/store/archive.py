@@ -119,6 +119,8 @@ def create_archive(path: str) -> Iterator[Writer]:
         with _draft(path) as file, _packed(path, file) as packed, tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT) as tar:
             yield _TarWriter(tar)
         return
+    if path.endswith((".zip", ".gz", ".bz2", ".xz", ".zst", ".7z")):
+        raise ArchiveError(f"{path} would be a folder of that name; name a folder, or a file that ends with {' or '.join(SUFFIXES)}")
     if os.path.lexists(path) and not os.path.isdir(path):
         raise ArchiveError(f"{path} is a file; name a folder, or a file that ends with {' or '.join(SUFFIXES)}")
     other = sorted(set(os.listdir(path)) - set(KINDS)) if os.path.isdir(path) else []

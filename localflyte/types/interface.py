@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from types import CoroutineType
 from typing import Any
 
 from localflyte.spec.packed import Packed
@@ -21,6 +22,8 @@ from localflyte.types.signature import Parameter
 from localflyte.types.signature import read_signature
 
 __all__ = ("REQUIRED", "Interface", "Output", "Parameter")
+
+AWAIT = "await it: return await ..."
 
 
 class Interface:
@@ -108,7 +111,9 @@ class Interface:
         if not self.outputs:
             if value is None:
                 return ()
-            reason = f"expected no outputs, got {describe(value)}; did you miss a return type annotation?"
+            declared = f"declare it as what the task returns (-> {type(value).__name__}), or return nothing"
+            way_out = AWAIT if isinstance(value, CoroutineType) else declared
+            reason = f"expected no outputs, got {describe(value)}; {way_out}"
             raise _output_error("o0", TypeTransformerFailedError(reason), task)
         if len(row) != len(self.outputs):
             raise AssertionError(_arity_message(value, row, self.outputs, task))
@@ -116,6 +121,8 @@ class Interface:
         for output, part in zip(self.outputs.values(), row, strict=True):
             try:
                 check_outermost(part)
+                if isinstance(part, CoroutineType):
+                    raise TypeTransformerFailedError(f"expected {output.codec.name}, got {describe(part)}; {AWAIT}")
                 packed.append(pack(output.codec, part, canonical))
             except TypeTransformerFailedError as error:
                 raise _output_error(output.name, error, task) from error

@@ -6,6 +6,7 @@ import datetime as dt
 import enum
 import io
 import json
+import signal
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -20,6 +21,7 @@ from localflyte.cli.ending import Ending
 from localflyte.cli.ending import as_json
 from localflyte.cli.ending import print_ending
 from localflyte.cli.ending import print_ending_as_json
+from localflyte.engine.interrupts import Interrupted
 from localflyte.errors import RuntimeUserError
 
 
@@ -119,6 +121,12 @@ def test_an_error_is_told_whole() -> None:
     error, *further = stream.getvalue().splitlines()[2:]
     assert error.endswith("too much, really")
     assert further == ["       What was seen", "       Change it"]
+
+
+def test_a_signal_is_told_by_its_name() -> None:
+    stream = io.StringIO()
+    print_ending(Ending("r", "aborted", "", {}, Interrupted(signal.SIGTERM)), stream)
+    assert stream.getvalue().splitlines()[-1] == "Error  Interrupted: it was ended by SIGTERM"
 
 
 def test_what_the_traceback_shows_is_not_told_again() -> None:

@@ -45,6 +45,15 @@ def read(*args: str, inputs: dict[str, Parameter] = INPUTS, run_options: tuple[s
     return read_inputs(inputs, args, usage="localflyte run f.py main", about="Do it.", run_options=run_options)
 
 
+def test_a_whole_number_is_a_default_of_a_float() -> None:
+    assert read(inputs={"rate": Parameter("rate", float, 30)}) == {"rate": 30.0}
+
+
+def test_a_flag_takes_no_value() -> None:
+    with pytest.raises(click.UsageError, match="unexpected 'true': --check takes no value; say --check or --no-check"):
+        read("--count", "3", "--check", "true")
+
+
 def test_defaults_are_left_to_the_task() -> None:
     assert read("--count", "3") == {"count": 3, **NOT_GIVEN}
 

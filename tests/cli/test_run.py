@@ -281,10 +281,12 @@ def test_the_help_of_a_task_lists_its_inputs(fake: Fake, capsys: pytest.CaptureF
         (["program.py", "main", "--count", "3", "--json"], "--json is an option of the run: write it before the file"),
         (["empty.py"], "empty.py has no tasks"),
         (["empty.py", "main"], "There is no task main in empty.py. It has no task at all"),
+        (["plain.py", "main"], "main of plain.py is no task: decorate it with @env.task"),
     ],
 )
 def test_what_is_not_understood_is_one_line_and_code_2(args: list[str], line: str, fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty.py").write_text("")
+    Path("plain.py").write_text("def main(): ...\n")
     assert main(["run", *args]) == 2
     out, err = capsys.readouterr()
     assert out == ""

@@ -91,6 +91,16 @@ def test_a_live_tree_tells_the_reason_of_a_miss_above_it() -> None:
     assert "work  not taken from the cache: salt changed" in terminal.getvalue()
 
 
+def test_a_live_tree_has_no_tick_for_what_was_ended() -> None:
+    stream, terminal = Stream(), Terminal()
+    console = LiveConsole(terminal)
+    for event in [stream.begin(), stream.queue("a0", "work"), stream.done("a0", "aborted"), stream.finish("aborted")]:
+        console(event)
+    console.close()
+    assert "■" in terminal.getvalue()
+    assert "✓" not in terminal.getvalue()
+
+
 def test_programs_are_told_the_reason_of_a_miss() -> None:
     stream, out = Stream(), io.StringIO()
     console = JsonConsole(out)

@@ -236,6 +236,13 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         list(open_archive(str(tmp_path / "a.tar"), MOST).members(*KINDS))
 
 
+def test_a_folder_is_not_called_like_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match=r"e\.zip would be a folder of that name; name a folder, or a file that ends with \.tar"):
+        with create_archive(str(tmp_path / "e.zip")):
+            pass
+    assert not (tmp_path / "e.zip").exists()
+
+
 @pytest.mark.parametrize(("name", "text"), [("gone", "there is no"), ("folder", "none of the folders")])
 def test_no_archive_is_an_error(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / "folder").mkdir()

@@ -219,8 +219,19 @@ def test_none_for_an_int_is_a_data_validation_error() -> None:
 
 @pytest.mark.parametrize("annotation", [None, type(None)])
 def test_a_value_without_an_output_is_a_data_validation_error(annotation: Any) -> None:
-    with pytest.raises(RuntimeDataValidationError, match="did you miss a return type annotation"):
+    with pytest.raises(RuntimeDataValidationError, match=r"declare it as what the task returns \(-> int\), or return nothing"):
         one_output(annotation).encode_outputs(5, task=TASK)
+
+
+@pytest.mark.parametrize("annotation", [None, int, Any])
+def test_a_call_that_was_not_awaited_is_told_to_be(annotation: Any) -> None:
+    async def child() -> int:
+        return 1
+
+    call = child()
+    with pytest.raises(RuntimeDataValidationError, match="await it: return await"):
+        one_output(annotation).encode_outputs(call, task=TASK)
+    call.close()
 
 
 @pytest.mark.parametrize(
