@@ -44,15 +44,19 @@ def create_run_folder(home: str | os.PathLike[str], name: str) -> str:
     """Make the folder of a new run and return its path.
 
     :raises FileExistsError: if a run of that name exists already
+    :raises OSError: if nothing can be written there
     :raises ValueError: if the name cannot be used
     """
     path = run_folder(home, name)
-    make_private_folder(os.path.dirname(path))
     try:
+        make_private_folder(os.path.dirname(path))
         os.mkdir(path, 0o700)
         os.chmod(path, 0o700)
     except FileExistsError:
         raise FileExistsError(f"There is a run named {name!r} already, in {path}. Choose another name, or remove that folder.") from None
+    except OSError as error:
+        way_out = "runs are kept there; set LOCALFLYTE_HOME to a folder that can be written"
+        raise OSError(error.errno, f"{error.strerror}; {way_out}", os.fspath(home)) from None
     return path
 
 

@@ -70,3 +70,10 @@ def test_the_name_of_a_log_can_be_read_back(stream: str) -> None:
 )
 def test_other_files_are_no_logs(name: str) -> None:
     assert split_log_name(name) is None
+
+
+def test_a_home_that_cannot_be_made_is_named_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="LOCALFLYTE_HOME to a folder that can be written") as caught:
+        create_run_folder(tmp_path / "file" / "home", "r1")
+    assert caught.value.filename == str(tmp_path / "file" / "home")
