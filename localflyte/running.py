@@ -135,7 +135,7 @@ class Runner:
 
     async def _finish(self, request: RunRequest, look: Callable[[], tuple[str, ...]]) -> RunResult:
         """:param look: looks for what breaks in a pod"""
-        if "localflyte.engine.thread" not in sys.modules:
+        if "localflyte.engine.thread" not in sys.modules and os.environ.get("LOCALFLYTE_ISOLATION") != "inline":
             from localflyte.launch.start import start_early
 
             start_early(sys.executable)  # it comes up on another core while this process loads what it needs itself

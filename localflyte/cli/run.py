@@ -148,7 +148,9 @@ def execute(template: TaskTemplate[Any, Any, Any], inputs: Mapping[str, Any], op
     except Exception as error:  # noqa: BLE001 - sorted into the exit codes below
         ending, code = _failed(error, witness, options)
     with quiet_pipes():
-        if as_json:
+        if sys.stdout is None:  # closed by who started this
+            pass
+        elif as_json:
             print_ending_as_json(ending, sys.stdout)
         elif ending.name:
             print_ending(ending, sys.stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import subprocess
@@ -92,6 +93,7 @@ def start_early(python: str) -> None:
             env = start_environment(os.environ)
             with suppress(OSError):  # the run will try again, and tell
                 _early[os.getpid()] = python, env, start_interpreter(python, env)
+                atexit.register(end_early)
     finally:
         _starting.release()
 
@@ -109,6 +111,7 @@ def end_early() -> None:
     if os.getpid() not in _early:
         return
     started = _early.pop(os.getpid())[2]
+    started.process.kill()
     started.control.close()
     for fd in (started.stdout, started.stderr, started.lifeline):
         os.close(fd)

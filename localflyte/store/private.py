@@ -24,7 +24,9 @@ def make_folder(path: str) -> None:
 def check_folder(path: str) -> None:
     """:raises PermissionError: if the folder is a link, of another user, or writable by others"""
     info = os.lstat(path)
-    if stat.S_ISLNK(info.st_mode) or not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
+    if stat.S_ISLNK(info.st_mode):
+        raise PermissionError(f"{path} is a link; set LOCALFLYTE_HOME to the folder itself")
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
         raise PermissionError(f"{path} is not a folder of this user; set LOCALFLYTE_HOME to one that is")
     if info.st_mode & 0o022:
         raise PermissionError(f"{path} can be written by others; run: chmod 700 {path}")

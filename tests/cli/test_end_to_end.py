@@ -80,6 +80,14 @@ def test_a_file_may_have_any_name(name: str, folder: Path) -> None:
     assert done.stdout.splitlines()[-1] == "o0     [0, 1, 4]"
 
 
+def test_a_closed_stdout_is_no_error(folder: Path) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "LOCALFLYTE_HOME": str(folder / "home")}
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "localflyte", "run", "program.py", "main"]
+    done = subprocess.run(command, cwd=folder, env=environ, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "internal error" not in done.stderr
+
+
 def test_a_file_is_not_mistaken_for_its_namesake(folder: Path) -> None:
     (folder / "inner").mkdir()
     (folder / "program.py").rename(folder / "inner" / "program.py")

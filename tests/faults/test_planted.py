@@ -530,7 +530,7 @@ def test_row_68_a_link_in_place_of_a_folder_is_refused(start: Start, tmp_path: P
         if above.exists():
             above.chmod(0o700)
     os.symlink(tmp_path / "elsewhere", str(place).rstrip("/"))
-    assert "LOCALFLYTE_HOME" in refused(start, tmp_path / "home")
+    assert "is a link; set LOCALFLYTE_HOME to the folder itself" in refused(start, tmp_path / "home")
 
 
 @pytest.mark.parametrize("what", ["", "store", "store/index", "store/blobs"])

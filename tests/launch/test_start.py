@@ -116,3 +116,21 @@ def test_the_first_run_of_a_program_takes_it(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
     assert done.returncode == 0
+
+
+LEAVES = "import sys\nfrom localflyte.launch.start import start_early\nstart_early(sys.executable)\nsys.exit(7)"
+RUNS = f"{PROGRAM.partition('    for')[0]}    assert not psutil.Process().children()\n    sys.exit(7)"
+
+
+@pytest.mark.parametrize(
+    ("program", "variables"),
+    [(LEAVES, {}), (RUNS, {"LOCALFLYTE_ISOLATION": "inline"})],
+    ids=["a program that ends before it runs anything", "one whose tasks have no processes"],
+)
+def test_it_is_in_nobodys_way(program: str, variables: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(program.replace("import psutil\n", "import psutil, sys\n"))
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    command = [sys.executable, "-X", "dev", "program.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 7
+    assert "ResourceWarning" not in done.stderr
