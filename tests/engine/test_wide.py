@@ -21,8 +21,9 @@ from localflyte.launch.machine import usable_cores
 WIDE = 10_000 if os.environ.get("LOCALFLYTE_TEST_FAULTS") == "all" else 3_000  # the benchmarks make ten thousand, too
 AGAIN = 1_000  # wide is the second, so that what the engine keeps of a call is a thousand of something
 SETTLED_WITHIN = 5.0  # seconds
-MORE_BYTES = 2_000_000  # that the engine may keep of the second fan-out
-MORE_OBJECTS = AGAIN // 2
+MORE = (
+    AGAIN // 2
+)  # of objects, and of blocks of memory, that there may be after the second; a process that did much else has pages to spare
 
 
 def run(task: Any, **inputs: Any) -> Any:
@@ -61,15 +62,15 @@ def test_five_hundred_nested_calls_two_deep() -> None:
         assert run(wide.nests, n=250) == sum(range(250))
 
 
-def test_a_fan_out_keeps_nothing_and_the_next_needs_no_more_memory() -> None:
+def test_a_fan_out_keeps_nothing() -> None:
     with level():
         assert run(wide.fans_out, n=WIDE) == sum(range(WIDE))
         gc.collect()
-        before, objects = psutil.Process().memory_info().rss, len(gc.get_objects())
+        objects, blocks = len(gc.get_objects()), sys.getallocatedblocks()
         assert run(wide.fans_out, n=AGAIN) == sum(range(AGAIN))
         gc.collect()
-        assert len(gc.get_objects()) - objects < MORE_OBJECTS
-        assert psutil.Process().memory_info().rss - before < MORE_BYTES
+        more = len(gc.get_objects()) - objects, sys.getallocatedblocks() - blocks
+        assert max(more) < MORE, more
 
 
 def test_threads_of_a_task_call_side_by_side() -> None:
