@@ -183,7 +183,8 @@ def test_row_28_runs_side_by_side_and_under_a_loop_that_runs_already(start: Star
 
 
 #: places before and after a run's life, and the line that waits there for the signal
-WAITS = "open('here', 'w').close(); __import__('time').sleep(1000)"
+#: Nothing is closed or freed between the two, where Python would pass over what a signal raises.
+WAITS = "import os, time; os.mkdir('here'); time.sleep(1000)"
 MOMENTS = {
     "before localflyte is imported": WAITS + "\n" + PROGRAM,
     "while the script is loaded": PROGRAM.replace("def here", f"{WAITS}\ndef here", 1),
