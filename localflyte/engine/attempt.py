@@ -19,10 +19,10 @@ from localflyte.engine.overruns import ran_too_long
 from localflyte.engine.secrecy import afterwards
 from localflyte.engine.staging import is_seen
 from localflyte.engine.staging import stage
+from localflyte.engine.verdict import breaks_protocol
 from localflyte.engine.verdict import failure
 from localflyte.engine.verdict import judge
 from localflyte.errors import ProtocolError
-from localflyte.launch.channel import CUT_OFF
 from localflyte.launch.child import Worker
 from localflyte.launch.watch import Guard
 from localflyte.runs.checkpoints import BEFORE
@@ -108,8 +108,8 @@ class Attempt:
             if breach.by == "kernel":
                 self._host.holding.machine_ran_out()  # that kill is accounted for: the next unexplained one is not it
             return failure(over_limit(plan, breach), tries, seconds)
-        is_ours = child.broken not in ("", CUT_OFF)  # what breaks the protocol we end ourselves
-        if child.reply is None and child.exit is not None and child.exit.status == signal.SIGKILL and not is_ours:
+        is_killed = child.reply is None and child.exit is not None and child.exit.status == signal.SIGKILL
+        if is_killed and not breaks_protocol(child):  # that one we end ourselves
             if self._host.holding.machine_ran_out():
                 return failure(machine_ran_out(plan), tries, seconds)
             child.lost = True  # somebody outside did it

@@ -15,7 +15,7 @@ from localflyte.spec.outcome import Status
 from localflyte.wire.messages import error_from_wire
 from localflyte.wire.messages import outputs_from_wire
 
-__all__ = ("failure", "judge")
+__all__ = ("breaks_protocol", "failure", "judge")
 
 
 _STATUSES = {
@@ -35,7 +35,7 @@ _SIGNALS = {
 def judge(child: Worker, task: str, attempts: int, seconds: float) -> Outcome:
     """:return: the outcome of an attempt whose child has settled, after so many attempts and seconds of the last"""
     try:
-        if child.broken and not (child.broken == CUT_OFF and child.exit is not None and _was_killed(child.exit)):
+        if breaks_protocol(child):
             raise ProtocolError(child.broken)
         if child.reply is not None:
             if child.reply.ok:
@@ -49,6 +49,11 @@ def judge(child: Worker, task: str, attempts: int, seconds: float) -> Outcome:
         return failure(ErrorInfo("system", "ProtocolError", message, "system"), attempts, seconds)
     assert child.exit is not None
     return failure(_without_reply(child.exit, task), attempts, seconds)
+
+
+def breaks_protocol(child: Worker) -> bool:
+    """:return: whether it sent what is no message, for which we end it; one that is killed may leave half a message, and does not"""
+    return bool(child.broken) and not (child.broken == CUT_OFF and child.exit is not None and _was_killed(child.exit))
 
 
 def failure(error: ErrorInfo, attempts: int = 0, seconds: float = 0.0) -> Outcome:
